@@ -1,0 +1,126 @@
+//! Frames: a 4-byte big-endian length, then that many bytes of one JSON object.
+//!
+//! A reader takes exactly one frame from the stream and not a byte more, because on the CLIENT port the bytes that follow
+//! belong to the debugger. (A buffering codec would read ahead and lose them at the handoff.)
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Longest payload of a frame, in bytes.
+pub const MAX_LEN: usize = 64 * 1024;
+
+/// Why there is no message.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The length in the header is over [`MAX_LEN`].
+    #[error("a frame of {found} bytes was announced, at most {MAX_LEN} are allowed")]
+    TooLong {
+        /// What was announced.
+        found: u64,
+    },
+    /// The payload is not the JSON object that belongs here.
+    #[error("not a message that belongs here: {0}")]
+    BadMessage(#[from] serde_json::Error),
+    /// The connection ended inside a frame.
+    #[error("the connection ended inside a frame")]
+    Cut,
+    /// The connection failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Reads one message; `None` when the connection ended between two frames.
+///
+/// Memory grows with the bytes that arrive, not with the length that was announced. Not cancel safe: a read that is
+/// dropped half-way loses what it had read.
+///
+/// # Errors
+/// See [`FrameError`]; after one, the connection is of no use any more.
+pub async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<T>, FrameError> {
+    let mut header = [0; 4];
+    let mut have = 0;
+    while have < header.len() {
+        match stream.read(&mut header[have..]).await? {
+            0 if have == 0 => return Ok(None),
+            0 => return Err(FrameError::Cut),
+            n => have += n,
+        }
+    }
+    let length = u32::from_be_bytes(header);
+    if length as usize > MAX_LEN {
+        return Err(FrameError::TooLong { found: length.into() });
+    }
+    let mut payload = Vec::new();
+    (&mut *stream).take(length.into()).read_to_end(&mut payload).await?;
+    if payload.len() < length as usize {
+        return Err(FrameError::Cut);
+    }
+    Ok(Some(serde_json::from_slice(&payload)?))
+}
+
+/// One frame, ready to be sent.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when the message does not fit in a frame.
+pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    let mut bytes = vec![0; 4];
+    serde_json::to_writer(&mut bytes, message)?;
+    let length = bytes.len() - 4;
+    let header = u32::try_from(length).ok().filter(|_| length <= MAX_LEN);
+    let header = header.ok_or(FrameError::TooLong { found: length as u64 })?;
+    bytes[..4].copy_from_slice(&header.to_be_bytes());
+    Ok(bytes)
+}
+
+/// Writes one message, in one piece.
+///
+/// # Errors
+/// When it does not fit in a frame or the connection failed.
+pub async fn write(stream: &mut (impl AsyncWrite + Unpin), message: &impl Serialize) -> Result<(), FrameError> {
+    stream.write_all(&encode(message)?).await?;
+    Ok(stream.flush().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hello, Role};
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().expect("runtime").block_on(future)
+    }
+
+    #[test]
+    fn two_frames_and_a_stranger_byte_are_told_apart() {
+        let mut bytes = encode(&Hello::new(Role::Engine)).expect("fits");
+        bytes.extend(encode(&Hello::new(Role::Miner)).expect("fits"));
+        bytes.push(7);
+        block_on(async {
+            let mut rest = bytes.as_slice();
+            assert_eq!(read::<Hello>(&mut rest).await.expect("frame"), Some(Hello::new(Role::Engine)));
+            assert_eq!(read::<Hello>(&mut rest).await.expect("frame"), Some(Hello::new(Role::Miner)));
+            assert_eq!(rest, [7], "the byte after the frame stays in the stream");
+            assert!(matches!(read::<Hello>(&mut rest).await, Err(FrameError::Cut)));
+        });
+    }
+
+    #[test]
+    fn a_length_of_4_gib_is_refused_before_anything_is_read() {
+        block_on(async {
+            let mut bytes: &[u8] = &[0xff, 0xff, 0xff, 0xff, b'{'];
+            assert!(matches!(read::<Hello>(&mut bytes).await, Err(FrameError::TooLong { found: 0xffff_ffff })));
+            assert_eq!(bytes, b"{");
+        });
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_from_the_network_make_it_panic(bytes: Vec<u8>) {
+            block_on(async {
+                let mut rest = bytes.as_slice();
+                while let Ok(Some(_)) = read::<Hello>(&mut rest).await {}
+            });
+        }
+    }
+}
