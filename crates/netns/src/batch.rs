@@ -1,0 +1,259 @@
+//! Netlink in batches: many requests in one system call, one acknowledgement for all of them.
+//!
+//! (`rtnetlink` sends one request at a time and waits for each; here 32 LPARs take as many system calls as one.)
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::link::{
+    InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{Socket, SocketAddr};
+
+use crate::{Route, Rule};
+
+/// Requests in one system call. An error message takes about a kilobyte of the socket's buffer while the call lasts.
+const CHUNK: usize = 100;
+
+/// A request that the kernel refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {error}")]
+pub struct NetlinkError {
+    /// What was asked.
+    pub what: String,
+    /// What the kernel said.
+    pub error: io::Error,
+}
+
+/// A veth pair between a bridge of the fabric and a host.
+#[derive(Clone, Copy, Debug)]
+pub struct Veth<'a> {
+    /// Index and name of the end at the bridge.
+    pub outer: (u32, &'a str),
+    /// Index of the bridge.
+    pub bridge: u32,
+    /// Index and name of the end in the host. Not the same number as the outer index: the kernel would take the pair for a
+    /// link without a lower one and let up to a second pass before it notices the carrier.
+    pub inner: (u32, &'a str),
+    /// The host's namespace.
+    pub netns: BorrowedFd<'a>,
+}
+
+/// Requests that are sent together, in order.
+#[derive(Default)]
+pub struct Batch {
+    requests: Vec<(String, u16, RouteNetlinkMessage)>,
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.requests.iter().map(|(what, ..)| what)).finish()
+    }
+}
+
+impl Batch {
+    /// A netlink socket in the calling thread's namespace.
+    ///
+    /// # Errors
+    /// When the kernel gives none.
+    pub fn socket() -> io::Result<Socket> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        socket.set_cap_ack(true)?; // errors do not repeat the request
+        Ok(socket)
+    }
+
+    /// A bridge, up.
+    pub fn bridge(&mut self, index: u32, name: &str) {
+        let data = InfoData::Bridge(vec![InfoBridge::MulticastSnooping(false)]);
+        let info = vec![LinkInfo::Kind(InfoKind::Bridge), LinkInfo::Data(data)];
+        let message = link(index, true, vec![LinkAttribute::IfName(name.into()), LinkAttribute::LinkInfo(info)]);
+        self.push(format!("bridge {name}"), CREATE, RouteNetlinkMessage::NewLink(message));
+    }
+
+    /// A veth pair: the outer end up and at the bridge, the inner end in the host's namespace, down.
+    pub fn veth(&mut self, veth: &Veth<'_>) {
+        let (inner, inner_name) = veth.inner;
+        let (outer, outer_name) = veth.outer;
+        let peer = vec![
+            LinkAttribute::IfName(inner_name.into()),
+            LinkAttribute::NetNsFd(veth.netns.as_raw_fd()),
+        ];
+        let data = InfoData::Veth(InfoVeth::Peer(link(inner, false, peer)));
+        let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
+        let attributes = vec![
+            LinkAttribute::IfName(outer_name.into()),
+            LinkAttribute::Controller(veth.bridge),
+            LinkAttribute::LinkInfo(info),
+        ];
+        let message = RouteNetlinkMessage::NewLink(link(outer, true, attributes));
+        self.push(format!("veth {outer_name} - {inner_name}"), CREATE, message);
+    }
+
+    /// Brings a link up.
+    pub fn link_up(&mut self, index: u32) {
+        self.push(format!("link {index} up"), 0, RouteNetlinkMessage::SetLink(link(index, true, vec![])));
+    }
+
+    /// Deletes a link, and with it the other end of the pair.
+    pub fn remove_link(&mut self, index: u32) {
+        self.push(format!("delete link {index}"), 0, RouteNetlinkMessage::DelLink(link(index, false, vec![])));
+    }
+
+    /// An address on a link.
+    pub fn address(&mut self, link: u32, address: Ipv4Addr, prefix: u8) {
+        let message = RouteNetlinkMessage::NewAddress(address_message(link, address, prefix));
+        self.push(format!("address {address}/{prefix} on link {link}"), CREATE, message);
+    }
+
+    /// Takes an address away.
+    pub fn remove_address(&mut self, link: u32, address: Ipv4Addr, prefix: u8) {
+        let message = RouteNetlinkMessage::DelAddress(address_message(link, address, prefix));
+        self.push(format!("remove address {address}/{prefix} from link {link}"), 0, message);
+    }
+
+    /// A route, in place of one to the same destination in the same table.
+    pub fn route(&mut self, route: &Route) {
+        let (to, prefix) = route.to;
+        let mut message = RouteMessage::default();
+        message.header = RouteHeader {
+            address_family: AddressFamily::Inet,
+            destination_prefix_length: prefix,
+            protocol: RouteProtocol::Static,
+            scope: RouteScope::Universe,
+            kind: RouteType::Unicast,
+            ..RouteHeader::default()
+        };
+        if prefix > 0 {
+            message.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(to)));
+        }
+        message.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(route.via)));
+        message.attributes.push(RouteAttribute::Oif(route.link));
+        message.attributes.push(RouteAttribute::Table(route.table));
+        let what = format!("route {to}/{prefix} via {} in table {}", route.via, route.table);
+        self.push(what, NLM_F_CREATE | NLM_F_REPLACE, RouteNetlinkMessage::NewRoute(message));
+    }
+
+    /// A policy rule.
+    pub fn rule(&mut self, rule: &Rule) {
+        self.push(describe(rule), CREATE, RouteNetlinkMessage::NewRule(rule_message(rule)));
+    }
+
+    /// Takes a policy rule away.
+    pub fn remove_rule(&mut self, rule: &Rule) {
+        let what = format!("remove {}", describe(rule));
+        self.push(what, 0, RouteNetlinkMessage::DelRule(rule_message(rule)));
+    }
+
+    fn push(&mut self, what: String, flags: u16, message: RouteNetlinkMessage) {
+        self.requests.push((what, flags, message));
+    }
+
+    /// Sends all requests and waits until the kernel has done them.
+    ///
+    /// # Errors
+    /// The first request that was refused. Those after it were tried all the same.
+    pub fn commit(self, socket: &mut Socket) -> Result<(), NetlinkError> {
+        let mut refused = None;
+        let requests: Vec<_> = self.requests;
+        let mut rest = requests.as_slice();
+        while !rest.is_empty() {
+            let (chunk, later) = rest.split_at(rest.len().min(CHUNK));
+            rest = later;
+            let result = commit_chunk(socket, chunk);
+            let result = result.map_err(|error| NetlinkError { what: "netlink".into(), error })?;
+            if let Some((index, error)) = result {
+                refused.get_or_insert(NetlinkError { what: chunk[index].0.clone(), error });
+            }
+        }
+        refused.map_or(Ok(()), Err)
+    }
+}
+
+const CREATE: u16 = NLM_F_CREATE | NLM_F_EXCL;
+
+/// Sends one chunk; returns the first request that was refused.
+fn commit_chunk(
+    socket: &mut Socket,
+    chunk: &[(String, u16, RouteNetlinkMessage)],
+) -> io::Result<Option<(usize, io::Error)>> {
+    let mut bytes = Vec::new();
+    for (index, (_, flags, message)) in chunk.iter().enumerate() {
+        let mut message = NetlinkMessage::from(message.clone());
+        message.header.sequence_number = u32::try_from(index).unwrap_or(u32::MAX);
+        message.header.flags = NLM_F_REQUEST | flags;
+        if index + 1 == chunk.len() {
+            message.header.flags |= NLM_F_ACK; // errors are reported anyway; the last answer says that all are done
+        }
+        message.finalize();
+        let start = bytes.len();
+        bytes.resize(start + message.buffer_len(), 0);
+        message.serialize(&mut bytes[start..]);
+    }
+    socket.send(&bytes, 0)?;
+    let mut refused = None;
+    loop {
+        let (answer, _) = socket.recv_from_full()?;
+        let answer = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer).map_err(io::Error::other)?;
+        if let NetlinkPayload::Error(error) = answer.payload {
+            let index = answer.header.sequence_number as usize;
+            if error.code.is_some() && refused.is_none() {
+                refused = Some((index, error.to_io()));
+            }
+            if index + 1 == chunk.len() {
+                return Ok(refused);
+            }
+        }
+    }
+}
+
+fn link(index: u32, up: bool, attributes: Vec<LinkAttribute>) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    if up {
+        message.header.flags = LinkFlags::Up;
+        message.header.change_mask = LinkFlags::Up;
+    }
+    message.attributes = attributes;
+    message
+}
+
+fn address_message(link: u32, address: Ipv4Addr, prefix: u8) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.prefix_len = prefix;
+    message.header.scope = AddressScope::Universe;
+    message.header.index = link;
+    message.attributes = vec![
+        AddressAttribute::Local(IpAddr::V4(address)),
+        AddressAttribute::Address(IpAddr::V4(address)),
+    ];
+    message
+}
+
+fn rule_message(rule: &Rule) -> RuleMessage {
+    let mut message = RuleMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.action = RuleAction::ToTable;
+    message.attributes = vec![RuleAttribute::Priority(rule.priority), RuleAttribute::Table(rule.table)];
+    message.attributes.extend(rule.mark.map(RuleAttribute::FwMark));
+    message
+}
+
+fn describe(rule: &Rule) -> String {
+    let mark = rule.mark.map_or_else(|| "all".to_owned(), |mark| format!("mark {mark}"));
+    format!("rule {}: {mark} lookup {}", rule.priority, rule.table)
+}

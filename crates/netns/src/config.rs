@@ -1,0 +1,82 @@
+//! What a host's own network looks like, as data: its init applies it inside the namespace.
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use netlink_sys::Socket;
+use serde::{Deserialize, Serialize};
+
+use crate::Batch;
+
+/// One route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Destination; `0.0.0.0/0` is the default route.
+    pub to: (Ipv4Addr, u8),
+    /// Gateway.
+    pub via: Ipv4Addr,
+    /// Index of the interface.
+    pub link: u32,
+    /// Routing table; 254 is the main one.
+    pub table: u32,
+}
+
+/// One policy rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Its place; lower is asked first.
+    pub priority: u32,
+    /// Only packets with this mark; all when `None`.
+    pub mark: Option<u32>,
+    /// The table to look in; 255 is the `local` one.
+    pub table: u32,
+}
+
+/// The network of one host. Applied in the order of the fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetConfig {
+    /// Below `/proc/sys/net/`, for instance `("ipv4/ip_forward", "1")`.
+    pub sysctls: Vec<(String, String)>,
+    /// Indexes of links to bring up (1 is the loopback).
+    pub up: Vec<u32>,
+    /// Index of the link, address, prefix length in bits.
+    pub addresses: Vec<(u32, Ipv4Addr, u8)>,
+    /// Addresses to take away.
+    pub remove_addresses: Vec<(u32, Ipv4Addr, u8)>,
+    /// Routes.
+    pub routes: Vec<Route>,
+    /// Rules to add.
+    pub rules: Vec<Rule>,
+    /// Rules to take away.
+    pub remove_rules: Vec<Rule>,
+}
+
+impl NetConfig {
+    /// Applies it in the calling thread's namespace.
+    pub(crate) fn apply(&self, socket: &mut Socket) -> io::Result<()> {
+        for (name, value) in &self.sysctls {
+            let path = format!("/proc/sys/net/{name}");
+            std::fs::write(&path, value).map_err(|e| io::Error::new(e.kind(), format!("{path} = {value}: {e}")))?;
+        }
+        let mut batch = Batch::default();
+        for &link in &self.up {
+            batch.link_up(link);
+        }
+        for &(link, address, prefix) in &self.addresses {
+            batch.address(link, address, prefix);
+        }
+        for &(link, address, prefix) in &self.remove_addresses {
+            batch.remove_address(link, address, prefix);
+        }
+        for route in &self.routes {
+            batch.route(route);
+        }
+        for rule in &self.rules {
+            batch.rule(rule);
+        }
+        for rule in &self.remove_rules {
+            batch.remove_rule(rule);
+        }
+        batch.commit(socket).map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,262 @@
+//! The director's side: ordering hosts, configuring them, starting tasks in them.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex};
+
+use rustix::net::RecvFlags;
+use rustix::process::{Signal, pidfd_send_signal};
+use tokio::io::Interest;
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::init::{FromInit, ToInit};
+use crate::keeper::{Create, FromKeeper, HostSpec};
+use crate::{NetConfig, NetNs, sock};
+
+/// What went wrong with a host.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The host's init, or the keeper, refused.
+    #[error("{host}: {reason}")]
+    Refused {
+        /// The host.
+        host: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The host has crashed: its init is gone.
+    #[error("{host}: the host is down")]
+    Down {
+        /// The host.
+        host: String,
+    },
+    /// A system call failed that should not.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The realm, as the director sees it. The calling process's own network namespace is the fabric.
+#[derive(Debug)]
+pub struct Network {
+    keeper: OwnedFd,
+}
+
+impl Network {
+    pub(crate) fn new(keeper: OwnedFd) -> Self {
+        Self { keeper }
+    }
+
+    /// Makes hosts, all at the same time. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// The first host that could not be made.
+    pub async fn hosts(&self, specs: Vec<HostSpec>) -> Result<Vec<Host>, HostError> {
+        let mut ends = Vec::new();
+        for spec in &specs {
+            let (ours, theirs) = sock::pair()?;
+            sock::send(&self.keeper, &Create { spec: spec.clone() }, &[theirs.as_fd()])?;
+            ends.push(ours);
+        }
+        let mut hosts = Vec::new();
+        for (spec, control) in specs.into_iter().zip(ends) {
+            let answer = sock::receive::<FromKeeper>(&self.keeper, RecvFlags::empty())?;
+            let (FromKeeper::Created(pid), _) = answer.ok_or_else(|| HostError::Down { host: "keeper".into() })?;
+            let pid = pid.map_err(|reason| HostError::Refused { host: spec.name.clone(), reason })?;
+            hosts.push(Host::meet(spec.name, pid, control)?);
+        }
+        for host in &mut hosts {
+            host.wait_until_up().await?;
+        }
+        Ok(hosts)
+    }
+}
+
+/// A task to start.
+#[derive(Debug)]
+pub struct Task {
+    /// Program, as the host sees it, and arguments.
+    pub argv: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// Standard input.
+    pub stdin: OwnedFd,
+    /// Standard output.
+    pub stdout: OwnedFd,
+    /// Standard error.
+    pub stderr: OwnedFd,
+    /// Where the task writes events.
+    pub events: OwnedFd,
+    /// Name of the variable by which the task finds `events`.
+    pub events_env: String,
+}
+
+/// A task that was started.
+#[derive(Debug)]
+pub struct Running {
+    /// As the host numbers it.
+    pub pid: i32,
+    /// As the realm, and so the director's `/proc`, numbers it; 0 when it has ended already.
+    pub realm_pid: i32,
+    pidfd: OwnedFd,
+}
+
+impl Running {
+    /// Sends a signal. A task that has ended gets none, and that is no error.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        match pidfd_send_signal(&self.pidfd, signal) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+/// The end of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// As the host numbers it.
+    pub pid: i32,
+    /// How.
+    pub status: ExitStatus,
+}
+
+type Answer = Result<(FromInit, Vec<OwnedFd>), String>;
+
+/// An LPAR or a workstation: namespaces with an init.
+#[derive(Debug)]
+pub struct Host {
+    /// Its host name.
+    pub name: String,
+    /// Its init, as the realm numbers it.
+    pub init: i32,
+    netns: Option<NetNs>,
+    /// A SEQPACKET socket, of which `UnixStream` only waits for readiness; messages go through [`sock`].
+    control: Arc<UnixStream>,
+    waiting: Arc<Mutex<VecDeque<oneshot::Sender<Answer>>>>,
+    up: Option<oneshot::Receiver<Answer>>,
+    exits: Option<mpsc::UnboundedReceiver<Exit>>,
+}
+
+impl Host {
+    fn meet(name: String, init: i32, control: OwnedFd) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&control, true)?;
+        let control = Arc::new(UnixStream::from_std(control.into())?);
+        let (first, up) = oneshot::channel();
+        let waiting = Arc::new(Mutex::new(VecDeque::from([first])));
+        let (exit_sender, exits) = mpsc::unbounded_channel();
+        tokio::spawn(listen(Arc::clone(&control), Arc::clone(&waiting), exit_sender));
+        Ok(Self { name, init, netns: None, control, waiting, up: Some(up), exits: Some(exits) })
+    }
+
+    async fn wait_until_up(&mut self) -> Result<(), HostError> {
+        let Some(up) = self.up.take() else { return Ok(()) };
+        let (_, fds) = self.outcome(up.await)?;
+        let netns = fds.into_iter().next();
+        self.netns = Some(NetNs::new(netns.ok_or_else(|| io::Error::other("no namespace came with `Up`"))?));
+        Ok(())
+    }
+
+    /// The host's network namespace.
+    ///
+    /// # Errors
+    /// [`HostError::Down`] when the host never came up.
+    pub fn netns(&self) -> Result<&NetNs, HostError> {
+        self.netns.as_ref().ok_or_else(|| HostError::Down { host: self.name.clone() })
+    }
+
+    /// The ends of tasks, in their order; once only.
+    pub fn exits(&mut self) -> Option<mpsc::UnboundedReceiver<Exit>> {
+        self.exits.take()
+    }
+
+    /// Configures the host's network.
+    ///
+    /// # Errors
+    /// What the kernel refused, or that the host is down.
+    pub async fn configure(&self, config: NetConfig) -> Result<(), HostError> {
+        self.ask(&ToInit::Configure(config), &[]).await.map(|_| ())
+    }
+
+    /// Starts a task.
+    ///
+    /// # Errors
+    /// When the program cannot be started, or the host is down.
+    pub async fn spawn(&self, task: Task) -> Result<Running, HostError> {
+        let request = ToInit::Spawn { argv: task.argv, env: task.env, events_env: task.events_env };
+        let fds = [task.stdin.as_fd(), task.stdout.as_fd(), task.stderr.as_fd(), task.events.as_fd()];
+        let (answer, fds) = self.ask(&request, &fds).await?;
+        match (answer, fds.into_iter().next()) {
+            (FromInit::Spawned { pid }, Some(pidfd)) => {
+                let realm_pid = realm_pid(pidfd.as_fd())?;
+                Ok(Running { pid, realm_pid, pidfd })
+            }
+            _ => Err(HostError::Refused { host: self.name.clone(), reason: "an answer to another question".into() }),
+        }
+    }
+
+    async fn ask(&self, request: &ToInit, fds: &[BorrowedFd<'_>]) -> Result<(FromInit, Vec<OwnedFd>), HostError> {
+        let (sender, receiver) = oneshot::channel();
+        // Queue first, then send: the answer finds its place. The socket's buffer holds many requests, so this does not block.
+        if let Ok(mut waiting) = self.waiting.lock() {
+            waiting.push_back(sender);
+        }
+        match sock::send(&*self.control, request, fds) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Err(HostError::Down { host: self.name.clone() }),
+            other => other?,
+        }
+        self.outcome(receiver.await)
+    }
+
+    fn outcome(
+        &self,
+        answer: Result<Answer, oneshot::error::RecvError>,
+    ) -> Result<(FromInit, Vec<OwnedFd>), HostError> {
+        match answer {
+            Ok(Ok((FromInit::Refused(reason), _)) | Err(reason)) => {
+                Err(HostError::Refused { host: self.name.clone(), reason })
+            }
+            Ok(Ok(answer)) => Ok(answer),
+            Err(_) => Err(HostError::Down { host: self.name.clone() }),
+        }
+    }
+}
+
+/// Reads what a host's init says until the host is gone; then whoever still waits for an answer learns that.
+async fn listen(
+    control: Arc<UnixStream>,
+    waiting: Arc<Mutex<VecDeque<oneshot::Sender<Answer>>>>,
+    exits: mpsc::UnboundedSender<Exit>,
+) {
+    loop {
+        let receive = || sock::receive::<FromInit>(&*control, RecvFlags::DONTWAIT);
+        match control.async_io(Interest::READABLE, receive).await {
+            Ok(Some((FromInit::Exited { pid, status }, _))) => {
+                let _ = exits.send(Exit { pid, status: ExitStatus::from_raw(status) });
+            }
+            Ok(Some(answer)) => {
+                let next = waiting.lock().ok().and_then(|mut waiting| waiting.pop_front());
+                if let Some(next) = next {
+                    let _ = next.send(Ok(answer));
+                }
+            }
+            Ok(None) | Err(_) => break,
+        }
+    }
+    if let Ok(mut waiting) = waiting.lock() {
+        waiting.clear();
+    }
+}
+
+/// The number of a process in the director's PID namespace, by its pidfd.
+fn realm_pid(pidfd: BorrowedFd<'_>) -> io::Result<i32> {
+    use std::os::fd::AsRawFd;
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
+    Ok(pid.and_then(|pid| pid.trim().parse().ok()).unwrap_or(0))
+}

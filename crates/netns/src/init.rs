@@ -1,0 +1,188 @@
+//! The first process of a host: makes the host's namespaces, configures its network, starts tasks and reaps.
+//! Killing it is the host's crash.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+
+use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::RecvFlags;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use serde::{Deserialize, Serialize};
+
+use crate::realm::mount_fresh_proc;
+use crate::{BIN_DIR, Batch, HostSpec, NetConfig, sock, sys};
+
+/// Where the control socket stands in an init.
+const CONTROL: i32 = 3;
+
+/// From the director to an init.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToInit {
+    /// Apply this to the host's network.
+    Configure(NetConfig),
+    /// Start a task. Descriptors: standard input, output, error, and where it writes events.
+    Spawn {
+        argv: Vec<String>,
+        env: Vec<(String, String)>,
+        /// Name of the variable that is to hold the path of the events' descriptor.
+        events_env: String,
+    },
+}
+
+/// From an init to the director. `Done`, `Spawned` and `Refused` answer requests, in their order.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromInit {
+    /// The namespaces stand. Descriptor: the network namespace.
+    Up,
+    /// The network is configured.
+    Done,
+    /// A task runs. Descriptor: its pidfd.
+    Spawned {
+        /// As the host numbers it.
+        pid: i32,
+    },
+    /// A request failed.
+    Refused(String),
+    /// A task ended.
+    Exited {
+        /// As the host numbers it.
+        pid: i32,
+        /// As `wait(2)` has it.
+        status: i32,
+    },
+}
+
+/// Runs the init of a host; never returns.
+pub(crate) fn main(spec: &HostSpec, control: OwnedFd) -> ! {
+    let result = settle(control).and_then(|control| {
+        set_up(spec, &control).or_else(|e| sock::send(&control, &FromInit::Refused(e.to_string()), &[]))?;
+        serve(&control)
+    });
+    if let Err(e) = result {
+        eprintln!("init of {}: {e}", spec.name);
+    }
+    std::process::exit(0)
+}
+
+/// Puts the control socket where nothing else is and closes what was inherited.
+fn settle(control: OwnedFd) -> io::Result<OwnedFd> {
+    let parked = rustix::io::fcntl_dupfd_cloexec(&control, 4)?;
+    std::mem::forget(control); // closed below, with everything else
+    let mut place = sys::own(CONTROL);
+    rustix::io::dup3(&parked, &mut place, rustix::io::DupFlags::CLOEXEC)?;
+    std::mem::forget(parked);
+    sys::close_from(CONTROL + 1)?;
+    Ok(place)
+}
+
+fn set_up(spec: &HostSpec, control: &OwnedFd) -> io::Result<()> {
+    let said = |what: &str| {
+        let what = what.to_owned();
+        move |e: nix::Error| io::Error::other(format!("{what}: {e}"))
+    };
+    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC)
+        .map_err(said("making the host's namespaces"))?;
+    nix::unistd::sethostname(&spec.name).map_err(said("setting the host name"))?;
+    mount_fresh_proc()?;
+    mount_private(&spec.bin_dir)?;
+    std::env::set_current_dir("/")?;
+    let netns = std::fs::File::open("/proc/self/ns/net")?;
+    sock::send(control, &FromInit::Up, &[netns.as_fd()])
+}
+
+/// A `/run` and a `/tmp` of the host's own, and in `/run` the lab's programs (whose directory `/tmp` or `/run` may hide).
+fn mount_private(bin_dir: &Path) -> io::Result<()> {
+    const NONE: Option<&str> = None;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let programs = std::fs::File::open(bin_dir)
+        .map_err(|e| io::Error::new(e.kind(), format!("the directory of programs, {}: {e}", bin_dir.display())))?;
+    for directory in ["/run", "/tmp"] {
+        mount(Some("tmpfs"), directory, Some("tmpfs"), flags, Some("mode=755,size=64m"))?;
+    }
+    std::fs::create_dir_all(BIN_DIR)?;
+    let source = format!("/proc/self/fd/{}", programs.as_raw_fd());
+    Ok(mount(Some(source.as_str()), BIN_DIR, NONE, MsFlags::MS_BIND, NONE)?)
+}
+
+fn serve(control: &OwnedFd) -> io::Result<()> {
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGCHLD);
+    mask.thread_block()?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let mut exits = VecDeque::new();
+    loop {
+        reap(&mut exits)?;
+        while let Some(exit) = exits.pop_front() {
+            sock::send(control, &exit, &[])?;
+        }
+        let mut fds = [PollFd::new(control.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let asked = fds[0].revents().is_some_and(|events| !events.is_empty());
+        while signals.read_signal()?.is_some() {}
+        if asked {
+            let Some((request, fds)) = sock::receive::<ToInit>(control, RecvFlags::empty())? else {
+                return Ok(()); // the director is gone
+            };
+            answer(control, request, fds)?;
+        }
+    }
+}
+
+fn answer(control: &OwnedFd, request: ToInit, fds: Vec<OwnedFd>) -> io::Result<()> {
+    let refused = |e: io::Error| sock::send(control, &FromInit::Refused(e.to_string()), &[]);
+    match request {
+        ToInit::Configure(config) => {
+            match Batch::socket().and_then(|mut socket| config.apply(&mut socket)) {
+                Ok(()) => sock::send(control, &FromInit::Done, &[]),
+                Err(e) => refused(e),
+            }
+        }
+        ToInit::Spawn { argv, env, events_env } => match spawn(&argv, env, &events_env, fds) {
+            Ok((pid, pidfd)) => sock::send(control, &FromInit::Spawned { pid }, &[pidfd.as_fd()]),
+            Err(e) => refused(e),
+        },
+    }
+}
+
+fn spawn(argv: &[String], env: Vec<(String, String)>, events_env: &str, fds: Vec<OwnedFd>) -> io::Result<(i32, OwnedFd)> {
+    let [stdin, stdout, stderr, events] =
+        <[OwnedFd; 4]>::try_from(fds).map_err(|fds| io::Error::other(format!("4 descriptors expected, {} came", fds.len())))?;
+    let (program, arguments) = argv.split_first().ok_or_else(|| io::Error::other("an empty command line"))?;
+    fcntl_setfd(&events, FdFlags::empty())?; // the task is to inherit it
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(env);
+    command.env(events_env, format!("/proc/self/fd/{}", events.as_raw_fd()));
+    command.stdin(Stdio::from(stdin)).stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+    command.process_group(0);
+    let child = command.spawn().map_err(|e| io::Error::new(e.kind(), format!("starting {program}: {e}")))?;
+    let id = i32::try_from(child.id()).map_err(io::Error::other)?;
+    let pid = Pid::from_raw(id).ok_or_else(|| io::Error::other("a process with the number 0"))?;
+    Ok((id, pidfd_open(pid, PidfdFlags::empty())?))
+}
+
+/// Collects whatever ended, orphans included.
+fn reap(exits: &mut VecDeque<FromInit>) -> io::Result<()> {
+    loop {
+        let (pid, status) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => (pid, code << 8),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => (pid, signal as i32),
+            Ok(WaitStatus::StillAlive) | Err(nix::errno::Errno::ECHILD) => return Ok(()),
+            Ok(_) | Err(nix::errno::Errno::EINTR) => continue,
+            Err(e) => return Err(e.into()),
+        };
+        exits.push_back(FromInit::Exited { pid: pid.as_raw(), status: ExitStatus::from_raw(status).into_raw() });
+    }
+}

@@ -1,0 +1,192 @@
+//! The realm with real namespaces. Each case runs in a process of its own, because a realm is made by a process with one
+//! thread: this program starts itself again with the name of the case.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use netns::{Batch, Host, HostSpec, NetConfig, Network, Task, Veth, inside, realm};
+
+const CASE: &str = "NETNS_TEST_CASE";
+const LAN: u32 = 10;
+
+fn main() {
+    if let Ok(case) = std::env::var(CASE) {
+        std::process::exit(run_case(&case));
+    }
+    let arguments = Arguments::from_args();
+    let refusal = realm::run(|_, _| 0).err().map(|e| e.to_string());
+    let trials = ["two_hosts_talk", "a_task_is_started_and_reaped", "a_refused_request_names_itself", "nothing_outlives_a_kill"];
+    let trials = trials.map(|name| {
+        // Without namespaces the cases cannot run: ignored, with the reason in the name, so that it is counted and seen.
+        match &refusal {
+            Some(why) => Trial::test(format!("{name} (no namespaces: {why})"), || Ok(())).with_ignored_flag(true),
+            None => Trial::test(name, move || if name == "nothing_outlives_a_kill" { killed() } else { passes(name) }),
+        }
+    });
+    libtest_mimic::run(&arguments, trials.into()).exit();
+}
+
+fn again(case: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("own path"));
+    command.env(CASE, case);
+    command
+}
+
+fn passes(case: &str) -> Result<(), Failed> {
+    let output = again(case).output()?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned().into()) }
+}
+
+/// Kills the program outside and looks for the realm's processes afterwards, by the namespace that they shared.
+fn killed() -> Result<(), Failed> {
+    let mut child = again("wait_forever").stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().ok_or("no output")?);
+    std::io::BufRead::read_line(&mut stdout, &mut line)?;
+    let namespace = line.trim().to_owned();
+    if holders(&namespace).is_empty() {
+        return Err(format!("nobody is seen in the namespace {namespace} before the kill").into());
+    }
+    child.kill()?;
+    child.wait()?;
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest)?; // ends when the last process that holds the pipe is gone
+    match holders(&namespace) {
+        left if left.is_empty() => Ok(()),
+        left => Err(format!("still in {namespace}: {left:?}").into()),
+    }
+}
+
+fn holders(namespace: &str) -> BTreeSet<String> {
+    let processes = std::fs::read_dir("/proc").expect("/proc");
+    let names = processes.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names
+        .filter(|pid| {
+            let link = std::fs::read_link(format!("/proc/{pid}/ns/ipc"));
+            link.is_ok_and(|link| link.to_string_lossy() == namespace)
+        })
+        .collect()
+}
+
+fn run_case(case: &str) -> i32 {
+    let case = case.to_owned();
+    let ended = realm::run(move |network, _| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        runtime.block_on(async {
+            match case.as_str() {
+                "two_hosts_talk" => two_hosts_talk(&network).await,
+                "a_task_is_started_and_reaped" => a_task_is_started_and_reaped(&network).await,
+                "a_refused_request_names_itself" => a_refused_request_names_itself(&network).await,
+                "wait_forever" => wait_forever(&network).await,
+                other => panic!("no case `{other}`"),
+            }
+        });
+        0
+    });
+    match ended.expect("a realm") {
+        realm::Ended { status: Some(status), .. } => status.into(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn hosts(network: &Network, count: u32) -> Vec<Host> {
+    let bin_dir = std::env::current_exe().expect("own path").parent().expect("a directory").to_owned();
+    let specs = (1..=count).map(|n| HostSpec { name: format!("H{n}"), bin_dir: bin_dir.clone() });
+    network.hosts(specs.collect()).await.expect("hosts")
+}
+
+async fn connect(hosts: &[Host]) {
+    let mut batch = Batch::default();
+    batch.bridge(LAN, "lan");
+    for (n, host) in (1..).zip(hosts) {
+        let name = format!("lan{n}");
+        let netns = host.netns().expect("up").as_fd();
+        batch.veth(&Veth { outer: (100 + n, &name), bridge: LAN, inner: (2, "lan0"), netns });
+    }
+    batch.commit(&mut Batch::socket().expect("socket")).expect("links");
+    for (n, host) in (1..).zip(hosts) {
+        let config =
+            NetConfig { up: vec![1, 2], addresses: vec![(2, Ipv4Addr::new(10, 10, 10, n), 24)], ..NetConfig::default() };
+        host.configure(config).await.expect("configured");
+    }
+}
+
+async fn two_hosts_talk(network: &Network) {
+    let started = Instant::now();
+    let hosts = hosts(network, 2).await;
+    connect(&hosts).await;
+    eprintln!("up after {:?}", started.elapsed());
+    let listener = inside(hosts[0].netns().expect("up"), || TcpListener::bind("10.10.10.1:4035")).expect("listens");
+    let mut client = inside(hosts[1].netns().expect("up"), || TcpStream::connect("10.10.10.1:4035")).expect("connects");
+    let (mut server, peer) = listener.accept().expect("accepts");
+    assert_eq!(peer.ip(), Ipv4Addr::new(10, 10, 10, 2));
+    client.write_all(b"hello").expect("writes");
+    let mut bytes = [0; 5];
+    server.read_exact(&mut bytes).expect("reads");
+    assert_eq!(&bytes, b"hello");
+}
+
+fn task(argv: &[&str], stdout: OwnedFd) -> Task {
+    let null = || OwnedFd::from(std::fs::File::options().read(true).write(true).open("/dev/null").expect("/dev/null"));
+    Task {
+        argv: argv.iter().map(ToString::to_string).collect(),
+        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        stdin: null(),
+        stdout,
+        stderr: null(),
+        events: null(),
+        events_env: "EVENTS".into(),
+    }
+}
+
+async fn a_task_is_started_and_reaped(network: &Network) {
+    let mut hosts = hosts(network, 1).await;
+    let mut exits = hosts[0].exits().expect("first time");
+    let (mut read, write) = std::io::pipe().expect("pipe");
+    // The task has the host's name, its own view of the processes and of /run, and ends with the status that it wants.
+    let script = "uname -n; ls /run; ls -d /proc/[0-9]* | wc -l; test -e $EVENTS || echo no events; exit 7";
+    let running = hosts[0].spawn(task(&["/bin/sh", "-c", script], write.into())).await.expect("starts");
+    let exit = exits.recv().await.expect("an exit");
+    assert_eq!((exit.pid, exit.status.code()), (running.pid, Some(7)));
+    let mut said = String::new();
+    read.read_to_string(&mut said).expect("output");
+    assert_eq!(said, "H1\nlab\n4\n", "init, sh, ls and wc");
+
+    let missing = hosts[0].spawn(task(&["/no/such/program"], std::io::pipe().expect("pipe").1.into())).await;
+    let message = missing.expect_err("cannot start").to_string();
+    assert!(message.contains("/no/such/program"), "{message}");
+}
+
+async fn a_refused_request_names_itself(network: &Network) {
+    let hosts = hosts(network, 1).await;
+    let twice = NetConfig {
+        addresses: vec![(1, Ipv4Addr::new(10, 0, 0, 1), 32), (1, Ipv4Addr::new(10, 0, 0, 1), 32)],
+        ..NetConfig::default()
+    };
+    let message = hosts[0].configure(twice).await.expect_err("the kernel refuses").to_string();
+    assert_eq!(message, "H1: address 10.0.0.1/32 on link 1: File exists (os error 17)");
+    let mut batch = Batch::default();
+    batch.veth(&Veth {
+        outer: (100, "x"),
+        bridge: 77,
+        inner: (2, "lan0"),
+        netns: hosts[0].netns().expect("up").as_fd(),
+    });
+    let message = batch.commit(&mut Batch::socket().expect("socket")).expect_err("no bridge 77").to_string();
+    assert!(message.starts_with("veth x - lan0: "), "{message}");
+}
+
+async fn wait_forever(network: &Network) {
+    let hosts = hosts(network, 2).await;
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned().expect("stdout");
+    // A grandchild in a session of its own, which no signal to a group would reach.
+    let script = "setsid sleep 1000 & readlink /proc/self/ns/ipc; wait";
+    let running = hosts[0].spawn(task(&["/bin/sh", "-c", script], stdout)).await.expect("starts");
+    assert!(running.realm_pid > 0 && hosts[0].netns().expect("up").as_fd().as_raw_fd() > 0);
+    std::future::pending::<()>().await;
+}
