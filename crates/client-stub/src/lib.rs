@@ -1,1 +1,15 @@
-//! Placeholder.
+//! The workstation: an Eclipse client with its remote debug engine.
+//!
+//! - [`client`]: the client from logon to logoff.
+//! - [`logon`]: the RSE daemon's port and the RSE server's second port.
+//! - [`engine`]: one debug session: dials Debug Manager's external port and presents the token.
+//! - [`conversation`]: the debug conversation on that connection.
+//! - [`dial`]: connections, and how they fail.
+//! - [`hold`]: the person in front of the workstation, who says `continue`.
+
+pub mod client;
+pub mod conversation;
+pub mod dial;
+pub mod engine;
+pub mod hold;
+pub mod logon;

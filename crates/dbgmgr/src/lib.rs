@@ -1,1 +1,7 @@
-//! Placeholder.
+//! Debug Manager: brings a debug session in a job and the user's workstation together, across the sysplex.
+//!
+//! [`core`] decides, with no socket and no clock in it; [`shell`] moves bytes; [`config`] reads what the started task was given.
+
+pub mod config;
+pub mod core;
+pub mod shell;

@@ -1,1 +1,17 @@
-//! Placeholder.
+//! A batch job under the TEST runtime option, with z/OS Debugger in it (the "probe").
+//!
+//! - [`testopt`]: the TEST runtime option, pure.
+//! - [`program`]: the program under debug, pure.
+//! - [`adapter`]: the debugger's side of the debug conversation, pure.
+//! - [`host`]: the way to Debug Manager.
+//! - [`job`]: the job from its start to its end.
+//! - [`session`]: the debug conversation on the client's socket.
+//! - [`outcome`]: how a job ends.
+
+pub mod adapter;
+pub mod host;
+pub mod job;
+pub mod outcome;
+pub mod program;
+pub mod session;
+pub mod testopt;

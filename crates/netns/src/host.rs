@@ -183,6 +183,21 @@ impl Host {
         self.ask(&ToInit::Configure(config), &[]).await.map(|_| ())
     }
 
+    /// Configures many hosts, all at the same time.
+    ///
+    /// # Errors
+    /// The first that failed.
+    pub async fn configure_all<'a>(configs: impl Iterator<Item = (&'a Self, NetConfig)>) -> Result<(), HostError> {
+        let mut asked = Vec::new();
+        for (host, config) in configs {
+            asked.push((host, host.send(&ToInit::Configure(config), &[])?));
+        }
+        for (host, answer) in asked {
+            host.outcome(answer.await)?;
+        }
+        Ok(())
+    }
+
     /// Starts a task.
     ///
     /// # Errors
@@ -201,6 +216,11 @@ impl Host {
     }
 
     async fn ask(&self, request: &ToInit, fds: &[BorrowedFd<'_>]) -> Result<(FromInit, Vec<OwnedFd>), HostError> {
+        let answer = self.send(request, fds)?;
+        self.outcome(answer.await)
+    }
+
+    fn send(&self, request: &ToInit, fds: &[BorrowedFd<'_>]) -> Result<oneshot::Receiver<Answer>, HostError> {
         let (sender, receiver) = oneshot::channel();
         // Queue first, then send: the answer finds its place. The socket's buffer holds many requests, so this does not block.
         if let Ok(mut waiting) = self.waiting.lock() {
@@ -210,7 +230,7 @@ impl Host {
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Err(HostError::Down { host: self.name.clone() }),
             other => other?,
         }
-        self.outcome(receiver.await)
+        Ok(receiver)
     }
 
     fn outcome(

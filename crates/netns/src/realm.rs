@@ -42,12 +42,16 @@ pub struct Ended {
 
 /// Makes a realm, runs `director` in it, waits for its end, and lets the kernel take everything down.
 ///
+/// `reported` is called with the keeper's process number and the report, once the director has closed the report.
 /// `director` gets the fabric's [`Network`] and a report to write into; what it returns is its exit status. It runs in a process
 /// of its own and may start threads. The caller must not have started any.
 ///
 /// # Errors
 /// When this machine gives no such namespaces; the message names the step that was refused.
-pub fn run(director: impl FnOnce(Network, File) -> u8) -> Result<Ended, RealmError> {
+pub fn run(
+    director: impl FnOnce(Network, File) -> u8,
+    reported: impl FnOnce(i32, &[u8]),
+) -> Result<Ended, RealmError> {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
     let rootless = !has_sys_admin();
     let mut namespaces = CloneFlags::CLONE_NEWPID
@@ -76,6 +80,7 @@ pub fn run(director: impl FnOnce(Network, File) -> u8) -> Result<Ended, RealmErr
     setup_read.read_to_string(&mut refusal)?;
     let mut ended = Ended { report: Vec::new(), status: None, killed: None };
     report_read.read_to_end(&mut ended.report)?;
+    reported(keeper.as_raw(), &ended.report);
     match waitpid(keeper, None).map_err(io::Error::from)? {
         WaitStatus::Exited(_, status) => ended.status = u8::try_from(status).ok(),
         other => ended.killed = Some(format!("{other:?}")),

@@ -19,7 +19,7 @@ fn main() {
         std::process::exit(run_case(&case));
     }
     let arguments = Arguments::from_args();
-    let refusal = realm::run(|_, _| 0).err().map(|e| e.to_string());
+    let refusal = realm::run(|_, _| 0, |_, _| ()).err().map(|e| e.to_string());
     let trials = ["two_hosts_talk", "a_task_is_started_and_reaped", "a_refused_request_names_itself", "nothing_outlives_a_kill"];
     let trials = trials.map(|name| {
         // Without namespaces the cases cannot run: ignored, with the reason in the name, so that it is counted and seen.
@@ -87,7 +87,7 @@ fn run_case(case: &str) -> i32 {
             }
         });
         0
-    });
+    }, |_, _| ());
     match ended.expect("a realm") {
         realm::Ended { status: Some(status), .. } => status.into(),
         other => panic!("{other:?}"),

@@ -1,1 +1,25 @@
-//! Placeholder.
+//! What a sysplex is, as TCP/IP sees it: LPARs, distributed dynamic VIPAs, started tasks, workstations.
+//!
+//! A topology file ([`raw::Topology`], TOML) is what a person writes; [`Sysplex`] is what the lab builds, with every system
+//! symbol resolved, every address chosen and every port checked. Between the two stands [`raw::Topology::resolve`], which
+//! reports everything that is wrong at once, each with its place in the file ([`Diagnostic`]). What is legal but a known
+//! mistake in the field is not an error, because the lab must be able to show it: see [`Sysplex::warnings`].
+//!
+//! This crate is pure: no socket, no file, no clock.
+
+mod diagnostic;
+mod model;
+mod names;
+mod ports;
+pub mod raw;
+mod resolve;
+pub mod symbols;
+mod uniform;
+mod warnings;
+
+pub use diagnostic::Diagnostic;
+pub use model::{
+    Distribute, Dvipa, LARGEST_SYSPLEX, Lpar, LparIndex, Method, NoTarget, StartedTask, Sysplex, Workstation,
+};
+pub use names::did_you_mean;
+pub use warnings::Warning;

@@ -1,0 +1,85 @@
+//! Command line of the client stub.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use client_stub::client::{self, Config};
+use client_stub::hold::Hold;
+use dbm_protocol::UserId;
+use evidence::{Emitter, What};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A workstation: an Eclipse client with its remote debug engine.
+///
+/// Logs on to the RSE daemon, waits for debug sessions of its user, dials each of them at the same address, and debugs the
+/// job: stops at the breakpoint, reads the variables, runs it to its end. Exit status: 0 all sessions were debugged to their
+/// end, 1 one was not or the logon failed, 2 the command is wrong. SIGTERM ends it at once.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Cli {
+    /// The user who logs on
+    #[arg(long)]
+    user: UserId,
+    /// Address and port of the RSE daemon
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    connect: SocketAddr,
+    /// Log off after this many debug sessions
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    sessions: u32,
+    /// Stop at this line; the built-in payroll program has lines 10 to 20, and its total is there on 18
+    #[arg(long, value_name = "LINE", default_value_t = 18)]
+    breakpoint: u32,
+    /// At the first stop of each session, wait for a line `continue` on standard input (its end lets all sessions go)
+    #[arg(long)]
+    hold: bool,
+    /// How long each awaited answer may take (a debug session may take as long as it likes to be announced)
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  client-stub --user IBMUSER --connect 10.10.10.1:4035
+      log on, debug the next job that waits for IBMUSER, log off
+  client-stub --user IBMUSER --connect 10.10.10.1:4035 --sessions 2 --breakpoint 14 --hold
+      debug two jobs, stop in the loop, go on when told";
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let emitter = Emitter::from_env(cli.user.as_str());
+    match start(cli, &emitter) {
+        Ok(failed) => {
+            emitter.emit(What::Stopped {});
+            if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(reason) => {
+            tracing::error!("{reason}");
+            emitter.emit(What::Fatal { reason });
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli, emitter: &Emitter) -> Result<u32, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
+    let config = Config {
+        user: cli.user,
+        rsed: cli.connect,
+        sessions: cli.sessions,
+        breakpoint: cli.breakpoint,
+        hold: if cli.hold { Hold::from_stdin() } else { Hold::none() },
+        limit: cli.timeout,
+    };
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("cannot listen for SIGTERM: {e}"))?;
+        tokio::select! {
+            ended = client::run(config, emitter.clone()) => ended,
+            _ = terminate.recv() => Ok(0),
+        }
+    })
+}

@@ -1,0 +1,215 @@
+//! The checks, and the messages that say what is wrong and where it came from.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::words::{Origin, Words, cut};
+use super::{Args, Config};
+
+/// All that is wrong with the input, one sentence each.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+/// Longest WAIT: a day.
+const LONGEST_WAIT: u64 = 86_400;
+
+/// Puts arguments, configuration file and environment (read through `env`) together and checks them.
+///
+/// # Errors
+/// Everything that is wrong, not only the first.
+pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config, Problems> {
+    let mut problems = Vec::new();
+    let prm = Words::from_prm(&args.prm, &mut problems);
+    let file = args.config.as_ref().map(|path| (path.display().to_string(), std::fs::read_to_string(path)));
+    let file = match file {
+        None => Words::default(),
+        Some((name, Ok(text))) => Words::from_file(&format!("configuration file {name}"), &text, &mut problems),
+        Some((name, Err(e))) => {
+            problems.push(format!("configuration file {name}: {e}"));
+            Words::default()
+        }
+    };
+    let sources = [prm, file, Words::from_env(env)];
+    let value = |key| sources.iter().find_map(|s| s.values.get(key).cloned());
+    let mut keep = |result: Result<_, String>| result.map_err(|problem| problems.push(problem)).ok();
+
+    let host = keep(port("HOST", &args.host, &Origin::Argument("HOST")));
+    let client = keep(port("CLIENT", &args.client, &Origin::Argument("CLIENT")));
+    let (hub_port_text, hub_port_origin) = value("HUBPORT").unwrap_or_else(|| ("5337".to_owned(), Origin::Default));
+    let hub_port = keep(port("HUBPORT", &hub_port_text, &hub_port_origin));
+    let hub_ip = value("HUBIP").map(|(text, origin)| hub_ip(&text, &origin)).transpose();
+    let wait = value("WAIT").map_or(Ok(300), |(text, origin)| wait(&text, &origin));
+    let trusted = value("TRUSTEDTCP").map_or(Ok(()), |(text, origin)| trusted_tcp(&text, &origin));
+    let (hub_ip, wait) = (note(hub_ip, &mut problems), note(wait, &mut problems));
+    note(trusted, &mut problems);
+
+    if let (Some(host), Some(client)) = (host, client) {
+        if host == client {
+            problems.push(format!("HOST and CLIENT are both {host}; two different ports were expected"));
+        }
+        if let (Some(Some(_)), Some(hub_port)) = (hub_ip, hub_port) {
+            for (name, port) in [("HOST", host), ("CLIENT", client)] {
+                if port == hub_port {
+                    let origin = &hub_port_origin;
+                    problems.push(format!(
+                        "{name} and HUBPORT ({origin}) are both {port}; two different ports were expected"
+                    ));
+                }
+            }
+        }
+    }
+    match (host, client, hub_ip, hub_port, wait) {
+        (Some(host), Some(client), Some(hub_ip), Some(hub_port), Some(wait)) if problems.is_empty() => Ok(Config {
+            host,
+            client,
+            hub: hub_ip.map(|ip| SocketAddr::new(ip, hub_port)),
+            wait: Duration::from_secs(wait),
+            debug: sources[0].debug,
+            run_dir: args.run_dir.clone(),
+        }),
+        _ => Err(Problems(problems)),
+    }
+}
+
+fn note<T>(result: Result<T, String>, problems: &mut Vec<String>) -> Option<T> {
+    result.map_err(|problem| problems.push(problem)).ok()
+}
+
+/// A port number, with a hint for what a started task procedure tends to make of it.
+fn port(name: &str, text: &str, origin: &Origin) -> Result<u16, String> {
+    let wrong = |hint: &str| {
+        let found = cut(text);
+        Err(format!("{name} ({origin}): `{found}` was found, a port number from 1 to 65535 was expected{hint}"))
+    };
+    match text.parse::<u32>() {
+        Ok(number @ 1..=65_535) if text.bytes().all(|b| b.is_ascii_digit()) => Ok(number as u16),
+        _ if text.contains('&') => {
+            wrong("; the system symbol was not resolved: it must exist before Debug Manager starts")
+        }
+        _ if text.bytes().any(|b| b.is_ascii_alphabetic()) => {
+            wrong("; if it was made with a system symbol like 53&SYSCLONE, the symbol's value must be numeric")
+        }
+        _ => wrong(""),
+    }
+}
+
+/// HUBIP: an address that one LPAR has for itself.
+fn hub_ip(text: &str, origin: &Origin) -> Result<IpAddr, String> {
+    let wrong = |hint: &str| {
+        format!("HUBIP ({origin}): `{}` was found, the IP address of one LPAR was expected{hint}", cut(text))
+    };
+    let ip: IpAddr = text
+        .parse()
+        .map_err(|_| wrong(if text.contains('&') { "; the system symbol was not resolved" } else { "" }))?;
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    if ip.is_unspecified() || ip.is_multicast() || broadcast {
+        return Err(wrong("; with this one every LPAR, or none, would be the primary node"));
+    }
+    Ok(ip)
+}
+
+fn wait(text: &str, origin: &Origin) -> Result<u64, String> {
+    let seconds = text.parse().ok().filter(|s| (1..=LONGEST_WAIT).contains(s));
+    seconds.ok_or_else(|| {
+        format!("WAIT ({origin}): `{}` was found, a number of seconds from 1 to {LONGEST_WAIT} was expected", cut(text))
+    })
+}
+
+fn trusted_tcp(text: &str, origin: &Origin) -> Result<(), String> {
+    match text {
+        "OFF" => Ok(()),
+        "ON" => Err(format!(
+            "TRUSTEDTCP ({origin}): ON is not supported yet: this Debug Manager cannot authenticate its partners in the hub; \
+             OFF was expected"
+        )),
+        _ => Err(format!("TRUSTEDTCP ({origin}): `{}` was found, OFF was expected", cut(text))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn load_with(words: &[&str], env: &[(&str, &str)]) -> Result<Config, Problems> {
+        let args = Args::try_parse_from([&["dbgmgr"], words].concat()).expect("clap takes it");
+        load(&args, |key| env.iter().find(|(k, _)| *k == key).map(|(_, v)| (*v).to_owned()))
+    }
+
+    /// The one problem of an input.
+    fn problem(words: &[&str]) -> String {
+        let Problems(list) = load_with(words, &[]).expect_err("is wrong");
+        assert_eq!(list.len(), 1, "{list:?}");
+        list[0].clone()
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_books() {
+        let config = load_with(&["5336", "5335"], &[]).expect("right");
+        assert_eq!((config.host, config.client, config.hub, config.debug), (5336, 5335, None, false));
+        assert_eq!((config.wait.as_secs(), config.run_dir.to_str()), (300, Some("/run/zos")));
+        let config = load_with(&["5336", "5335", "", "DEBUG HUBIP=9.9.9.1"], &[]).expect("right");
+        assert_eq!((config.hub, config.debug), (Some(([9, 9, 9, 1], 5337).into()), true));
+    }
+
+    #[test]
+    fn prm_goes_before_the_file_and_the_file_before_the_environment() {
+        let file = tempfile::NamedTempFile::new().expect("temp file");
+        std::fs::write(file.path(), "* hub of PLEX1\nHUBIP = 9.9.9.2\n# port\nHUBPORT=5002\n\n").expect("write");
+        let name = file.path().to_str().expect("utf-8");
+        let env = [("HUBIP", "9.9.9.3"), ("HUBPORT", "5003"), ("WAIT", "7"), ("TRUSTEDTCP", "")];
+        let config = load_with(&["--config", name, "5336", "5335", "HUBIP=9.9.9.1"], &env).expect("right");
+        assert_eq!(config.hub, Some(([9, 9, 9, 1], 5002).into()));
+        assert_eq!(config.wait.as_secs(), 7);
+    }
+
+    #[test]
+    fn each_wrong_word_is_named_with_where_it_came_from() {
+        let cases: &[(&[&str], &str)] = &[
+            (&["5336", "53SA"], "CLIENT (argument CLIENT): `53SA` was found"),
+            (&["5336", "53SA"], "53&SYSCLONE"),
+            (&["5336", "&EQADBM"], "symbol was not resolved"),
+            (&["0", "5335"], "HOST (argument HOST): `0` was found"),
+            (&["5336", "65536"], "1 to 65535"),
+            (&["+5336", "5335"], "HOST (argument HOST): `+5336`"),
+            (&["5335", "5335"], "HOST and CLIENT are both 5335"),
+            (&["5336", "5337", "HUBIP=9.9.9.1"], "CLIENT and HUBPORT (default) are both 5337"),
+            (&["5336", "5335", "HUBIP=9.9.9.1", "HUBPORT=5336"], "HOST and HUBPORT (argument PRM) are both 5336"),
+            (&["5336", "5335", "HUBIP=9.9.9"], "HUBIP (argument PRM): `9.9.9` was found"),
+            (&["5336", "5335", "HUBIP=0.0.0.0"], "every LPAR"),
+            (&["5336", "5335", "HUBPROT=5337"], "unknown key `HUBPROT`; did you mean `HUBPORT`?"),
+            (&["5336", "5335", "debug"], "did you mean `DEBUG`?"),
+            (&["5336", "5335", "qqqq=1"], "the keys are HUBIP"),
+            (&["5336", "5335", "WAIT=0"], "WAIT (argument PRM): `0` was found"),
+            (&["5336", "5335", "WAIT="], "WAIT has no value"),
+            (&["5336", "5335", "WAIT=1", "WAIT=2"], "second time"),
+            (&["5336", "5335", "TRUSTEDTCP=ON"], "not supported yet"),
+        ];
+        for (words, expected) in cases {
+            let problem = problem(words);
+            assert!(problem.contains(expected), "{words:?}: {problem}");
+        }
+        // Without a hub its port may be anybody's.
+        assert!(load_with(&["5336", "5337"], &[]).is_ok());
+    }
+
+    #[test]
+    fn a_line_of_the_file_is_named_and_all_problems_are_told() {
+        let file = tempfile::NamedTempFile::new().expect("temp file");
+        std::fs::write(file.path(), "# a\nHUPIP=9.9.9.1\nWAIT=x\n").expect("write");
+        let name = file.path().to_str().expect("utf-8");
+        let Problems(list) = load_with(&["--config", name, "x", "5335"], &[]).expect_err("is wrong");
+        assert_eq!(list.len(), 3, "{list:?}");
+        assert!(list.iter().any(|p| p.contains("line 2: unknown key `HUPIP`; did you mean `HUBIP`?")), "{list:?}");
+        assert!(list.iter().any(|p| p.contains("line 3): `x` was found")), "{list:?}");
+        assert!(load_with(&["--config", "/does/not/exist", "1", "2"], &[]).is_err());
+    }
+}

@@ -1,0 +1,35 @@
+//! What the started task was given: arguments, configuration file, environment.
+//!
+//! The arguments are IBM's: `HOST CLIENT PRM...`, the internal port first (member EQAZPCM). Words of PRM are `DEBUG` or
+//! `KEY=VALUE`. HUBIP, HUBPORT and TRUSTEDTCP are documented for a configuration file and for environment variables, but
+//! the file's syntax is not, nor is a precedence; both are ours: `KEY=VALUE` lines, `#` or `*` begins a comment line, and
+//! PRM goes before the configuration file, which goes before the environment. WAIT is ours (the operator's `T,$VALUE` sets
+//! what seems to be the same at run time).
+
+mod args;
+mod check;
+mod words;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use args::Args;
+pub use check::{Problems, load};
+
+/// All that Debug Manager has to know, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// HOST, the internal port.
+    pub host: u16,
+    /// CLIENT, the external port.
+    pub client: u16,
+    /// HUBIP and HUBPORT; without HUBIP there is no sysplex support.
+    pub hub: Option<SocketAddr>,
+    /// Longest duration of each phase of a wait.
+    pub wait: Duration,
+    /// PRM=DEBUG: trace to stderr.
+    pub debug: bool,
+    /// Directory of this system's name/token pairs and of the handoff socket.
+    pub run_dir: PathBuf,
+}

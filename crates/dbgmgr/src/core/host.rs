@@ -1,0 +1,112 @@
+//! The HOST port: Debug Miners register users, debuggers let sessions wait.
+
+use dbm_protocol::host::{FromDebugger, FromMiner, ToDebugger, ToMiner};
+use dbm_protocol::{JobName, RefusalCode, SessionId, UserId};
+use evidence::What;
+
+use super::conns::Stage;
+use super::sessions::{Session, State, Told};
+use super::users::Place;
+use super::{ConnId, Manager, Reply};
+
+/// Longest program name that is taken; z/OS load modules have 8 characters, program objects up to 63 more for an alias.
+const LONGEST_MODULE: usize = 64;
+
+impl Manager {
+    pub(super) fn on_new_miner(&mut self, conn: ConnId, FromMiner::Register { user }: FromMiner) {
+        let limits = &self.settings.limits;
+        if self.users.registrations() >= limits.registrations
+            || self.users.registrations_of(&user) >= limits.registrations_per_user
+        {
+            return self.refuse(conn, RefusalCode::Busy, "no more registrations are taken");
+        }
+        self.proven(conn, Stage::Miner(user.clone()));
+        let first = self.users.local(&user).is_none();
+        self.users.add(user.clone(), Place::Local(conn));
+        let system = self.settings.system.clone();
+        self.send(conn, Reply::Miner(ToMiner::Registered { system }));
+        self.emit(What::UserRegistered { user: user.to_string() });
+        if first {
+            self.announce_user_on(&user);
+        }
+        self.wake(&user);
+    }
+
+    pub(super) fn miner_gone(&mut self, conn: ConnId, user: &UserId) {
+        self.users.remove(user, Place::Local(conn));
+        self.emit(What::UserGone { user: user.to_string() });
+        if self.users.local(user).is_none() {
+            self.announce_user_off(user);
+        }
+        let told_here = self.sessions.select(|state| *state == State::Told(Told::Local(conn)));
+        self.find_again(&told_here);
+        self.reopen_seeks(Place::Local(conn));
+    }
+
+    pub(super) fn on_new_debugger(&mut self, conn: ConnId, message: FromDebugger) {
+        let FromDebugger::Wait { user, job, module } = message else {
+            return self.refuse(conn, RefusalCode::BadMessage, "`ended` was found, `wait` was expected first");
+        };
+        let limits = &self.settings.limits;
+        if module.chars().count() > LONGEST_MODULE {
+            let reason = format!(
+                "a program name of {} characters was found, at most {LONGEST_MODULE} were expected",
+                module.len()
+            );
+            return self.refuse(conn, RefusalCode::BadMessage, &reason);
+        }
+        if self.sessions.len() >= limits.sessions || self.sessions.count_of(&user) >= limits.sessions_per_user {
+            return self.refuse(conn, RefusalCode::Busy, "no more sessions are taken");
+        }
+        match self.new_session(conn, user, job) {
+            Ok(id) => self.begin_wait(&id),
+            Err(reason) => self.refuse(conn, RefusalCode::Busy, &reason),
+        }
+    }
+
+    /// Puts a session in its place and tells the debugger.
+    fn new_session(&mut self, conn: ConnId, user: UserId, job: JobName) -> Result<SessionId, String> {
+        let mut token = || (self.new_token)().map_err(|e| format!("no random numbers: {e}"));
+        let (token, claim) = (token()?, token()?);
+        let id = format!("{}.{}", self.settings.system, self.next_session);
+        let id = SessionId::try_from(id).map_err(|e| e.to_string())?;
+        self.next_session += 1;
+        self.proven(conn, Stage::Debugger(id.clone()));
+        let local = self.users.local(&user).is_some();
+        let (user_name, job_name) = (user.to_string(), job.to_string());
+        let session = Session {
+            user,
+            job,
+            debugger: conn,
+            token,
+            claim: claim.clone(),
+            handoff: None,
+            state: State::Dormant { asked: None },
+            second_phase: false,
+        };
+        self.sessions.insert(id.clone(), session);
+        let handoff = self.settings.handoff.clone();
+        self.send(conn, Reply::Debugger(ToDebugger::Waiting { session: id.clone(), handoff, claim }));
+        self.emit(What::SessionWaiting { session: id.to_string(), user: user_name, job: job_name, local });
+        Ok(id)
+    }
+
+    pub(super) fn on_debugger(&mut self, conn: ConnId, session: &SessionId, message: &FromDebugger) {
+        match message {
+            FromDebugger::Ended {} => self.debugger_done(session, "finished"),
+            FromDebugger::Wait { .. } => {
+                let reason = "a second `wait` was found; one connection is for one session";
+                self.refuse(conn, RefusalCode::BadMessage, reason);
+            }
+        }
+    }
+
+    /// The debugger is done with the session, or is gone.
+    pub(super) fn debugger_done(&mut self, id: &SessionId, how: &'static str) {
+        match self.sessions.get_mut(id).map(|s| &mut s.state) {
+            Some(State::Passing { ended, .. }) => *ended = Some(how),
+            Some(_) => self.end(id, how),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! This system's role in the hub.
+//!
+//! Documented by IBM ("Enabling sysplex support"): all instances get the same HUBIP and HUBPORT; the one that owns the address
+//! is the primary, the others connect to it; who can do neither works alone and tries again from time to time. Periods,
+//! back-off and messages are not documented and are ours.
+
+use std::collections::BTreeMap;
+
+use dbm_protocol::SystemName;
+use dbm_protocol::hub::HubMessage;
+use evidence::{HubState, What};
+
+use super::timers::Subject;
+use super::{ConnId, Manager, Output, Reply};
+
+/// A secondary, as the primary knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) system: SystemName,
+    /// How many users it has announced.
+    pub(crate) users: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) state: HubState,
+    /// The link to the primary, welcomed or not.
+    pub(crate) upstream: Option<ConnId>,
+    /// The secondaries.
+    pub(crate) members: BTreeMap<ConnId, Member>,
+    /// Was the state ever made known?
+    known: bool,
+    /// Pause before the next try.
+    pause_ns: u64,
+    /// Why HUBIP:HUBPORT could not be bound.
+    not_bound: String,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self {
+            state: HubState::Off,
+            upstream: None,
+            members: BTreeMap::new(),
+            known: false,
+            pause_ns: 0,
+            not_bound: String::new(),
+        }
+    }
+}
+
+impl Manager {
+    pub(super) fn hub_begin(&mut self) {
+        self.hub.pause_ns = self.settings.limits.retry_first_ns;
+        if self.settings.hub.is_some() {
+            self.hub_try();
+        } else {
+            self.set_role(HubState::Off, "");
+        }
+    }
+
+    /// First try to be primary, then to be secondary.
+    pub(super) fn hub_try(&mut self) {
+        if let Some(hub) = self.settings.hub {
+            self.out.push(Output::BindHub(hub));
+        }
+    }
+
+    pub(super) fn hub_bound(&mut self, result: Result<(), String>) {
+        let Some(hub) = self.settings.hub else { return };
+        match result {
+            Ok(()) => self.set_role(HubState::Primary, ""),
+            Err(reason) => {
+                self.hub.not_bound = reason;
+                self.out.push(Output::ConnectHub(hub));
+            }
+        }
+    }
+
+    /// Neither one nor the other: work alone, and try again later.
+    pub(super) fn hub_standalone(&mut self, reason: &str) {
+        let reason = format!("cannot listen: {}; cannot connect: {reason}", self.hub.not_bound);
+        self.set_role(HubState::Standalone, &reason);
+        self.retry_later();
+    }
+
+    pub(super) fn retry_later(&mut self) {
+        let pause = self.hub.pause_ns;
+        self.hub.pause_ns = pause.saturating_mul(2).min(self.settings.limits.retry_most_ns);
+        self.set_timer(Subject::HubRetry, pause);
+    }
+
+    /// Makes a role known, if it is new.
+    pub(super) fn set_role(&mut self, state: HubState, reason: &str) {
+        if !matches!(state, HubState::Standalone) {
+            self.hub.pause_ns = self.settings.limits.retry_first_ns;
+        }
+        if std::mem::replace(&mut self.hub.known, true) && self.hub.state == state {
+            return;
+        }
+        self.hub.state = state;
+        let hub = self.settings.hub;
+        let at = hub.map(|a| a.to_string()).unwrap_or_default();
+        match state {
+            HubState::Off => {}
+            HubState::Primary => self.console(format!("EQACM901I Primary node of the hub at {at}")),
+            HubState::Secondary => self.console(format!("EQACM902I Secondary node, connected to the hub at {at}")),
+            HubState::Standalone => {
+                self.console(format!("EQACM903W Stand-alone, the hub at {at} is tried again: {reason}"));
+            }
+        }
+        self.emit(What::Hub { state, hub, reason: reason.to_owned() });
+    }
+
+    /// Something came over a hub link, so it lives.
+    pub(super) fn heard(&mut self, link: ConnId) {
+        self.set_timer(Subject::Silence(link), self.settings.limits.ping_ns.saturating_mul(3));
+    }
+
+    pub(super) fn send_hub(&mut self, link: ConnId, message: HubMessage) {
+        self.send(link, Reply::Hub(message));
+    }
+}

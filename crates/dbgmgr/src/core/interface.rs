@@ -1,0 +1,226 @@
+//! What goes into the core and what comes out of it.
+
+use std::net::SocketAddr;
+
+use dbm_protocol::engine::{FromEngine, ToEngine};
+use dbm_protocol::handoff::{FromClaimant, Linked, ToClaimant};
+use dbm_protocol::host::{FromDebugger, FromMiner, ToDebugger, ToMiner};
+use dbm_protocol::hub::HubMessage;
+use dbm_protocol::{Hello, SystemName};
+use evidence::What;
+use serde::Serialize;
+
+/// A connection, as the shell numbers it: ascending, never twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u64);
+
+/// On which port a connection arrived, or, for `Upstream`, that this Debug Manager dialled it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Port {
+    /// HOST, the internal port: Debug Miner and debugger, loopback only.
+    Host,
+    /// CLIENT, the external port: the client's engine.
+    Client,
+    /// HUBPORT, while this Debug Manager is primary.
+    Hub,
+    /// The Unix socket on which debuggers wait for the client's socket.
+    Handoff,
+    /// To the primary.
+    Upstream,
+}
+
+/// The two ends of a TCP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// This end.
+    pub local: SocketAddr,
+}
+
+/// One message, as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The first one on every connection.
+    Hello(Hello),
+    /// From a Debug Miner.
+    Miner(FromMiner),
+    /// From a debugger on the HOST port.
+    Debugger(FromDebugger),
+    /// From an engine.
+    Engine(FromEngine),
+    /// From a debugger on the handoff socket.
+    Claimant(FromClaimant),
+    /// From another Debug Manager.
+    Hub(HubMessage),
+}
+
+/// One message to be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// The first one on a connection that was dialled from here.
+    Hello(Hello),
+    /// To a Debug Miner.
+    Miner(ToMiner),
+    /// To a debugger on the HOST port.
+    Debugger(ToDebugger),
+    /// To an engine.
+    Engine(ToEngine),
+    /// To a debugger on the handoff socket.
+    Claimant(ToClaimant),
+    /// To another Debug Manager.
+    Hub(HubMessage),
+}
+
+/// What the shell tells the core.
+#[derive(Debug)]
+pub enum Input {
+    /// The ports listen; begin.
+    Start,
+    /// A connection was accepted, or dialled.
+    Opened {
+        /// Its number.
+        conn: ConnId,
+        /// Where it came from.
+        port: Port,
+        /// Its ends, unless it is a Unix connection.
+        ends: Option<Ends>,
+    },
+    /// A message arrived.
+    Message {
+        /// On which connection.
+        conn: ConnId,
+        /// The message.
+        message: Message,
+    },
+    /// Bytes arrived that are no message; nothing more is read from the connection.
+    Garbage {
+        /// On which connection.
+        conn: ConnId,
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// The connection ended or failed.
+    Closed {
+        /// Which one.
+        conn: ConnId,
+        /// The system's words, or that it ended.
+        reason: String,
+    },
+    /// What became of [`Output::Link`].
+    LinkDone {
+        /// The engine's connection.
+        engine: ConnId,
+        /// Passed on; or what went wrong, and then the engine's connection is closed.
+        result: Result<(), String>,
+    },
+    /// What became of [`Output::BindHub`].
+    HubBound(Result<(), String>),
+    /// [`Output::ConnectHub`] failed. (When it does not, the connection is [`Input::Opened`].)
+    HubUnreachable(String),
+    /// No more connections can be accepted, for want of file descriptors.
+    Pressure,
+    /// Nothing but time has passed.
+    Tick,
+    /// The operator stops Debug Manager.
+    Stop,
+}
+
+/// What the core wants the shell to do, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send a message.
+    Send {
+        /// On which connection.
+        conn: ConnId,
+        /// The message.
+        reply: Reply,
+    },
+    /// Close the connection, after what was sent to it. The core has forgotten it already.
+    Close(ConnId),
+    /// Figure 4, step 9: send `accepted` to the engine, then pass its socket on, and report [`Input::LinkDone`].
+    Link {
+        /// The engine's connection.
+        engine: ConnId,
+        /// The debugger's connection to the handoff socket.
+        handoff: ConnId,
+        /// To the engine.
+        accepted: ToEngine,
+        /// To the debugger, with the socket.
+        linked: Linked,
+    },
+    /// Try to listen on HUBIP:HUBPORT, and report [`Input::HubBound`].
+    BindHub(SocketAddr),
+    /// Dial HUBIP:HUBPORT, and report [`Input::Opened`] or [`Input::HubUnreachable`].
+    ConnectHub(SocketAddr),
+    /// Write an event.
+    Emit(What),
+    /// Write a console message.
+    Console(String),
+}
+
+/// What the core has to know before it begins.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// This system.
+    pub system: SystemName,
+    /// The CLIENT port, which notifications carry.
+    pub client_port: u16,
+    /// HUBIP:HUBPORT, or no sysplex support.
+    pub hub: Option<SocketAddr>,
+    /// Longest duration of each of the two phases of a wait, in nanoseconds.
+    pub wait_ns: u64,
+    /// Path of the handoff socket, which debuggers are told.
+    pub handoff: String,
+    /// Number of the first session. It must be higher than any number that an earlier run on this system gave.
+    pub first_session: u64,
+    /// See [`Limits`].
+    pub limits: Limits,
+}
+
+/// Bounds on what others can make Debug Manager do. None is documented by IBM; all are ours. Times in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections per port that have not said yet what they want.
+    pub unproven: usize,
+    /// Time for hello and first message.
+    pub hello_ns: u64,
+    /// Time for a debugger to claim its session on the handoff socket once an engine is there.
+    pub claim_ns: u64,
+    /// Sessions of one user.
+    pub sessions_per_user: usize,
+    /// Sessions in all.
+    pub sessions: usize,
+    /// Registrations of one user on this system.
+    pub registrations_per_user: usize,
+    /// Registrations on this system, and users that one secondary may announce.
+    pub registrations: usize,
+    /// Secondaries. A sysplex has 32 systems at most; the rest is for links that are dead and not yet noticed.
+    pub members: usize,
+    /// Period of pings from a secondary to the primary; a hub link that is silent for three of them is dead.
+    pub ping_ns: u64,
+    /// First pause before the hub is tried again; it doubles up to `retry_most_ns`.
+    pub retry_first_ns: u64,
+    /// Longest such pause.
+    pub retry_most_ns: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const SECOND: u64 = 1_000_000_000;
+        Self {
+            unproven: 512,
+            hello_ns: 10 * SECOND,
+            claim_ns: 2 * SECOND,
+            sessions_per_user: 64,
+            sessions: 16_384,
+            registrations_per_user: 64,
+            registrations: 16_384,
+            members: 64,
+            ping_ns: 2 * SECOND,
+            retry_first_ns: SECOND,
+            retry_most_ns: 5 * SECOND,
+        }
+    }
+}

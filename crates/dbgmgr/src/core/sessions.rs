@@ -1,0 +1,134 @@
+//! The sessions of this system, from the debugger's wait to the end, and the memory of those that have ended.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use dbm_protocol::{JobName, SessionId, Token, UserId};
+
+use super::ConnId;
+
+/// By whom the user was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// A Debug Miner on this system.
+    Local(ConnId),
+    /// Another Debug Manager; the hub link that leads to it.
+    Remote(ConnId),
+}
+
+/// How far a session is. The operator's `D,U` names the first two: "waits for register connection", "waits for engine
+/// connection".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The user was not told. The hub was asked, over this link.
+    Dormant {
+        /// The link.
+        asked: Option<ConnId>,
+    },
+    /// The user was told and has not dialled yet.
+    Told(Told),
+    /// An engine has presented the token; the debugger has yet to claim.
+    Attached {
+        /// The engine's connection.
+        engine: ConnId,
+    },
+    /// The engine's socket is being passed on.
+    Passing {
+        /// The engine's connection.
+        engine: ConnId,
+        /// How the debugger has ended the session in the meantime: a quick one has the socket, and is done with it, before
+        /// the passing is reported.
+        ended: Option<&'static str>,
+    },
+    /// The debugger has the socket; kept for the display.
+    Linked,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) user: UserId,
+    pub(crate) job: JobName,
+    pub(crate) debugger: ConnId,
+    pub(crate) token: Token,
+    pub(crate) claim: Token,
+    /// The debugger's connection to the handoff socket, once it has claimed.
+    pub(crate) handoff: Option<ConnId>,
+    pub(crate) state: State,
+    /// Was the user ever told? The second phase begins once.
+    pub(crate) second_phase: bool,
+}
+
+impl Session {
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self.state, State::Dormant { .. } | State::Told(_))
+    }
+}
+
+/// How many ended sessions are remembered, so that a late engine hears "over" and not "unknown".
+const REMEMBERED: usize = 1024;
+
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    all: BTreeMap<SessionId, Session>,
+    by_user: BTreeMap<UserId, BTreeSet<SessionId>>,
+    ended: VecDeque<SessionId>,
+}
+
+impl Sessions {
+    pub(crate) fn insert(&mut self, id: SessionId, session: Session) {
+        self.by_user.entry(session.user.clone()).or_default().insert(id.clone());
+        self.all.insert(id, session);
+    }
+
+    pub(crate) fn get(&self, id: &SessionId) -> Option<&Session> {
+        self.all.get(id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &SessionId) -> Option<&mut Session> {
+        self.all.get_mut(id)
+    }
+
+    pub(crate) fn remove(&mut self, id: &SessionId) -> Option<Session> {
+        let session = self.all.remove(id)?;
+        if let Some(set) = self.by_user.get_mut(&session.user) {
+            set.remove(id);
+            if set.is_empty() {
+                self.by_user.remove(&session.user);
+            }
+        }
+        if self.ended.len() == REMEMBERED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(id.clone());
+        Some(session)
+    }
+
+    /// Was there such a session, not long ago?
+    pub(crate) fn has_ended(&self, id: &SessionId) -> bool {
+        self.ended.contains(id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(crate) fn count_of(&self, user: &UserId) -> usize {
+        self.by_user.get(user).map_or(0, BTreeSet::len)
+    }
+
+    /// Sessions of a user that nobody has told him of.
+    pub(crate) fn dormant_of(&self, user: &UserId) -> Vec<SessionId> {
+        let ids = self.by_user.get(user).into_iter().flatten();
+        ids.filter(|id| matches!(self.all[*id].state, State::Dormant { .. })).cloned().collect()
+    }
+
+    /// Sessions in a state that `wanted` picks, with their users.
+    pub(crate) fn select(&self, wanted: impl Fn(&State) -> bool) -> Vec<SessionId> {
+        self.all.iter().filter(|(_, s)| wanted(&s.state)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// All sessions.
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&SessionId, &Session)> {
+        self.all.iter()
+    }
+}

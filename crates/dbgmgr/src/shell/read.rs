@@ -1,0 +1,54 @@
+//! What may be read next on a connection.
+
+use dbm_protocol::frame::{self, FrameError};
+use dbm_protocol::{Hello, Role};
+use tokio::io::AsyncRead;
+use tokio::sync::mpsc;
+
+use super::run::Event;
+use crate::core::{ConnId, Input, Message, Port};
+
+/// Reads one message: the hello, or after a hello of this `role` what belongs on this `port`. `None` at the end of the
+/// connection. Waits for ever when nothing can belong there; the core has refused that role.
+async fn message(
+    stream: &mut (impl AsyncRead + Unpin),
+    port: Port,
+    role: Option<Role>,
+) -> Result<Option<Message>, FrameError> {
+    Ok(match (port, role) {
+        (Port::Upstream, _) | (Port::Hub, Some(Role::Manager)) => frame::read(stream).await?.map(Message::Hub),
+        (_, None) => frame::read::<Hello>(stream).await?.map(Message::Hello),
+        (Port::Host, Some(Role::Miner)) => frame::read(stream).await?.map(Message::Miner),
+        (Port::Host, Some(Role::Debugger)) => frame::read(stream).await?.map(Message::Debugger),
+        (Port::Client, Some(Role::Engine)) => frame::read(stream).await?.map(Message::Engine),
+        (Port::Handoff, Some(Role::Debugger)) => frame::read(stream).await?.map(Message::Claimant),
+        _ => std::future::pending().await,
+    })
+}
+
+/// Reads up to `most` messages and hands them to the core; or the end of the connection, or what is wrong with it.
+pub(super) async fn messages(
+    stream: &mut (impl AsyncRead + Unpin),
+    port: Port,
+    conn: ConnId,
+    most: usize,
+    core: &mpsc::Sender<Event>,
+) {
+    let mut role = None;
+    for _ in 0..most {
+        let (input, last) = match message(stream, port, role).await {
+            Ok(Some(message)) => {
+                if let Message::Hello(hello) = &message {
+                    role = Some(hello.role);
+                }
+                (Input::Message { conn, message }, false)
+            }
+            Ok(None) => (Input::Closed { conn, reason: "the connection ended".to_owned() }, true),
+            Err(e @ (FrameError::Io(_) | FrameError::Cut)) => (Input::Closed { conn, reason: e.to_string() }, true),
+            Err(e) => (Input::Garbage { conn, reason: e.to_string() }, true),
+        };
+        if core.send(Event::Input(input)).await.is_err() || last {
+            return;
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The one place where the core is asked and its answers are carried out.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use dbm_protocol::{SystemName, Token, frame};
+use evidence::{Emitter, What, monotonic_ns};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::duplex::Duplex;
+use super::handover::{self, Order};
+use super::{Fatal, accept, start};
+use crate::config::Config;
+use crate::core::{ConnId, Ends, Input, Limits, Manager, Output, Port, Reply, Settings};
+
+/// What the tasks have to say to the core's place.
+pub(super) enum Event {
+    /// An input, ready for the core.
+    Input(Input),
+    /// A TCP connection was accepted on `port`, or dialled.
+    Tcp { port: Port, stream: TcpStream },
+    /// A connection to the handoff socket was accepted.
+    Unix(UnixStream),
+    /// HUBIP:HUBPORT is bound.
+    HubListener(TcpListener),
+}
+
+/// A connection, as it is reached from here; dropping it closes it.
+enum Handle {
+    Duplex(Duplex),
+    Handover(mpsc::UnboundedSender<Order>),
+}
+
+struct Shell {
+    manager: Manager,
+    emitter: Emitter,
+    core: mpsc::Sender<Event>,
+    handles: HashMap<ConnId, Handle>,
+    last_conn: u64,
+}
+
+/// Takes everything, runs until the stop, gives everything back.
+pub(super) async fn run(config: &Config, emitter: Emitter) -> Result<(), Fatal> {
+    let mut term = signal(SignalKind::terminate()).map_err(|e| Fatal(format!("signals: {e}")))?;
+    let mut int = signal(SignalKind::interrupt()).map_err(|e| Fatal(format!("signals: {e}")))?;
+    let system: SystemName = emitter.system().parse().map_err(|e| Fatal(format!("host name: {e}")))?;
+    let held = start::take(config, &emitter).await?;
+    let (core, mut events) = mpsc::channel(256);
+    tokio::spawn(accept::tcp(held.host, Port::Host, core.clone()));
+    tokio::spawn(accept::tcp(held.client, Port::Client, core.clone()));
+    tokio::spawn(accept::unix(held.handoff, core.clone()));
+    let settings = Settings {
+        system,
+        client_port: config.client,
+        hub: config.hub,
+        wait_ns: u64::try_from(config.wait.as_nanos()).unwrap_or(u64::MAX),
+        handoff: held.handoff_path.display().to_string(),
+        // Microseconds since the machine started: an earlier run cannot have given as many numbers.
+        first_session: monotonic_ns() / 1000,
+        limits: Limits::default(),
+    };
+    let manager = Manager::new(settings, Box::new(Token::random));
+    let mut shell = Shell { manager, emitter, core, handles: HashMap::new(), last_conn: 0 };
+    // The documented message has a build date, time and trace level too; their layout is not known.
+    say(&format!("EQACM001I Debug Manager startup complete ({}/{})", config.client, config.host));
+    shell.emitter.emit(What::Ready {});
+    shell.input(Input::Start);
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            () = sleep_until(shell.manager.deadline()) => Some(Event::Input(Input::Tick)),
+            _ = term.recv() => None,
+            _ = int.recv() => None,
+        };
+        let Some(event) = event else { break };
+        shell.event(event);
+    }
+    shell.input(Input::Stop);
+    let _ = std::fs::remove_file(&held.handoff_path);
+    if let Err(e) = held.pair.delete() {
+        tracing::warn!("{e}");
+    }
+    shell.emitter.emit(What::NameTokenDeleted {});
+    shell.emitter.emit(What::Stopped {});
+    say("EQACM909I Debug Manager stopped");
+    Ok(())
+}
+
+impl Shell {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Input(input) => self.input(input),
+            Event::Tcp { port, stream } => self.opened_tcp(port, stream),
+            Event::Unix(stream) => {
+                let conn = self.next_conn();
+                let (orders, orders_end) = mpsc::unbounded_channel();
+                tokio::spawn(handover::claimant(conn, stream, orders_end, self.core.clone()));
+                self.handles.insert(conn, Handle::Handover(orders));
+                self.input(Input::Opened { conn, port: Port::Handoff, ends: None });
+            }
+            Event::HubListener(listener) => self.hub_listens(listener),
+        }
+    }
+
+    fn next_conn(&mut self) -> ConnId {
+        self.last_conn += 1;
+        ConnId(self.last_conn)
+    }
+
+    fn opened_tcp(&mut self, port: Port, stream: TcpStream) {
+        let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else {
+            // It was reset before it was looked at.
+            if port == Port::Upstream {
+                self.input(Input::HubUnreachable("the connection was reset at once".to_owned()));
+            }
+            return;
+        };
+        let conn = self.next_conn();
+        let handle = if port == Port::Client {
+            let (orders, orders_end) = mpsc::unbounded_channel();
+            tokio::spawn(handover::engine(conn, stream, orders_end, self.core.clone()));
+            Handle::Handover(orders)
+        } else {
+            Handle::Duplex(Duplex::start(conn, port, stream, &self.core))
+        };
+        self.handles.insert(conn, handle);
+        self.input(Input::Opened { conn, port, ends: Some(Ends { peer, local }) });
+    }
+
+    fn hub_listens(&mut self, listener: TcpListener) {
+        if let Ok(address) = listener.local_addr() {
+            self.emitter.emit(What::Listening { role: "hub".to_owned(), address });
+        }
+        tokio::spawn(accept::tcp(listener, Port::Hub, self.core.clone()));
+        self.input(Input::HubBound(Ok(())));
+    }
+
+    /// Asks the core, and carries out what it says; what fails on the way is a further input.
+    fn input(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            tracing::debug!(?input);
+            // What has ended is not closed again by the core.
+            if let Input::Closed { conn, .. } | Input::LinkDone { engine: conn, .. } = &input {
+                self.handles.remove(conn);
+            }
+            for output in self.manager.handle(monotonic_ns(), input) {
+                tracing::debug!(?output);
+                if let Err((conn, reason)) = self.carry_out(output) {
+                    inputs.push(Input::Closed { conn, reason });
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) -> Result<(), (ConnId, String)> {
+        match output {
+            Output::Send { conn, reply } => self.send(conn, &reply).map_err(|reason| (conn, reason))?,
+            Output::Close(conn) => {
+                self.handles.remove(&conn);
+            }
+            Output::Link { engine, handoff, accepted, linked } => {
+                let (Some(Handle::Handover(to)), Some(Handle::Handover(via))) =
+                    (self.handles.get(&engine), self.handles.get(&handoff))
+                else {
+                    return Err((engine, "a connection ended before the two were linked".to_owned()));
+                };
+                let accepted = frame::encode(&Reply::Engine(accepted)).map_err(|e| (engine, e.to_string()))?;
+                let order = Order::Link { accepted, linked, handoff: via.clone() };
+                to.send(order).map_err(|_| (engine, "the engine's connection ended".to_owned()))?;
+            }
+            Output::BindHub(hub) => self.spawn_hub(hub, true),
+            Output::ConnectHub(hub) => self.spawn_hub(hub, false),
+            Output::Emit(what) => self.emitter.emit(what),
+            Output::Console(text) => say(&text),
+        }
+        Ok(())
+    }
+
+    fn send(&self, conn: ConnId, reply: &Reply) -> Result<(), String> {
+        let bytes = frame::encode(reply).map_err(|e| e.to_string())?;
+        match self.handles.get(&conn) {
+            Some(Handle::Duplex(duplex)) => duplex.send(bytes),
+            Some(Handle::Handover(orders)) => {
+                // A task that has ended has reported why.
+                let _ = orders.send(Order::Send(bytes));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn spawn_hub(&self, hub: SocketAddr, bind: bool) {
+        let core = self.core.clone();
+        if bind {
+            tokio::spawn(accept::bind_hub(hub, core));
+        } else {
+            tokio::spawn(accept::connect_hub(hub, core));
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<u64>) {
+    match deadline {
+        Some(at) => tokio::time::sleep(Duration::from_nanos(at.saturating_sub(monotonic_ns()))).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A console message. Nobody has to read it.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}

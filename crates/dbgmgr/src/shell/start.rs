@@ -1,0 +1,83 @@
+//! What has to stand before Debug Manager is up: its ports, its name/token pair, its handoff socket.
+
+use std::fs::Permissions;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use dbm_protocol::nametoken::{self, DBM_NAME, DbmToken, NameTokenError, Pair};
+use evidence::{Emitter, What};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, UnixListener};
+
+use super::Fatal;
+use crate::config::Config;
+
+/// All that is held while Debug Manager is up.
+pub(super) struct Held {
+    pub(super) host: TcpListener,
+    pub(super) client: TcpListener,
+    pub(super) handoff: UnixListener,
+    pub(super) handoff_path: PathBuf,
+    pub(super) pair: Pair,
+}
+
+/// Every connection is a file descriptor: take as many as the system gives.
+pub(super) fn raise_descriptor_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(e) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!("the limit of file descriptors stays as it is: {e}");
+    }
+}
+
+/// Takes the ports, the name/token pair, and the handoff socket, in this order.
+pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fatal> {
+    let run_dir = &config.run_dir;
+    let host = listen("host", (Ipv4Addr::LOCALHOST, config.host).into(), run_dir, emitter).await?;
+    let token = DbmToken { host_port: config.host, client_port: config.client, pid: std::process::id() };
+    let pair = nametoken::create(run_dir, DBM_NAME, token.to_bytes()).map_err(|e| match e {
+        NameTokenError::Duplicate { .. } => Fatal(format!("{}: {e}", active(run_dir).unwrap_or_default())),
+        e => Fatal(e.to_string()),
+    })?;
+    emitter.emit(What::NameTokenCreated { host_port: config.host });
+    let client = listen("client", (Ipv4Addr::UNSPECIFIED, config.client).into(), run_dir, emitter).await?;
+    let handoff_path = std::path::absolute(run_dir)
+        .map_err(|e| Fatal(format!("run directory {}: {e}", run_dir.display())))?
+        .join("dbgmgr/handoff.sock");
+    let handoff = handoff_socket(&handoff_path)
+        .map_err(|e| Fatal(format!("cannot listen on the handoff socket {}: {e}", handoff_path.display())))?;
+    Ok(Held { host, client, handoff, handoff_path, pair })
+}
+
+async fn listen(role: &str, address: SocketAddr, run_dir: &Path, emitter: &Emitter) -> Result<TcpListener, Fatal> {
+    let port = role.to_uppercase();
+    let listener = TcpListener::bind(address).await.map_err(|e| {
+        let hint = active(run_dir).map(|text| format!(" ({text})")).unwrap_or_default();
+        Fatal(format!("cannot listen on the {port} port, {address}: {e}{hint}"))
+    })?;
+    emitter.emit(What::Listening { role: role.to_owned(), address });
+    Ok(listener)
+}
+
+/// Says that another Debug Manager is active on this system, if one is.
+fn active(run_dir: &Path) -> Option<String> {
+    let token = nametoken::retrieve(run_dir, DBM_NAME).and_then(DbmToken::from_bytes).ok()?;
+    let DbmToken { host_port, client_port, pid } = token;
+    (pid != std::process::id()).then(|| {
+        format!("a Debug Manager is active on this system already, ({client_port}/{host_port}), process {pid}")
+    })
+}
+
+/// Whoever holds the name/token pair is the only Debug Manager here, so what lies at the path is a predecessor's.
+fn handoff_socket(path: &Path) -> std::io::Result<UnixListener> {
+    let directory = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(directory)?;
+    std::fs::set_permissions(directory, Permissions::from_mode(0o700))?;
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let socket = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(socket)
+}

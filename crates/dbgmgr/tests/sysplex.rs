@@ -1,0 +1,59 @@
+//! Two real Debug Managers with one hub.
+
+mod common;
+
+use common::*;
+use dbm_protocol::engine::ToEngine;
+use evidence::{HubState, What};
+use rustix::process::Signal;
+
+fn role(dbgmgr: &mut Dbgmgr, wanted: HubState) {
+    dbgmgr.wait_for(&format!("{wanted:?}"), |w| matches!(w, What::Hub { state, .. } if *state == wanted));
+}
+
+#[test]
+fn sessions_cross_systems_both_ways_and_the_primary_may_be_restarted() {
+    let (run1, run2) = (tempfile::tempdir().expect("temp dir"), tempfile::tempdir().expect("temp dir"));
+    let [host1, client1, host2, client2, hub] = free_ports();
+    let port = format!("HUBPORT={hub}");
+    let prm = ["HUBIP=127.0.0.1", &port];
+    let mut one = Dbgmgr::start(run1.path(), host1, client1, &prm);
+    role(&mut one, HubState::Primary);
+    let mut two = Dbgmgr::start(run2.path(), host2, client2, &prm);
+    role(&mut two, HubState::Secondary);
+
+    // Figure 4: the user on the primary, the job on the secondary.
+    let mut user1 = miner(host1, "IBMUSER");
+    let cross = |user: &mut Peer, job: Debugger, client: u16| {
+        let taking = job.claim();
+        let notice = notice(user);
+        assert_eq!((&notice.session, notice.port), (&job.session, client));
+        let (engine, answer) = attach(&notice);
+        assert!(matches!(answer, ToEngine::Accepted { .. }), "{answer:?}");
+        let (linked, fd) = taking.join().expect("claimant");
+        assert_eq!(linked.session, job.session);
+        (engine, fd, job)
+    };
+    let kept = cross(&mut user1, Debugger::wait(host2, "IBMUSER"), client2);
+    two.wait_for("question", |w| matches!(w, What::HubAsked { port, .. } if *port == client2));
+    one.wait_for("route", |w| matches!(w, What::HubRouted { .. }));
+    one.wait_for("notification", |w| matches!(w, What::MinerNotified { port, .. } if *port == client2));
+    two.wait_for("link", |w| matches!(w, What::Linked { .. }));
+
+    // The other way round.
+    let mut user2 = miner(host2, "OTHER");
+    cross(&mut user2, Debugger::wait(host1, "OTHER"), client1);
+
+    // The primary dies while a job waits; the user comes back with it, and is told.
+    let waiting = Debugger::wait(host2, "LATE");
+    two.wait_for("question", |w| matches!(w, What::HubAsked { .. }));
+    one.signal(Signal::KILL);
+    one.end();
+    // Whoever of the two is first has the hub now: both are on one machine.
+    let mut one = Dbgmgr::start(run1.path(), host1, client1, &prm);
+    let found = |w: &What| matches!(w, What::Hub { state: HubState::Primary | HubState::Secondary, .. });
+    one.wait_for("a role", found);
+    let mut late = miner(host1, "LATE");
+    cross(&mut late, waiting, client2);
+    drop(kept);
+}

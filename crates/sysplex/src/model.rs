@@ -1,0 +1,213 @@
+//! The sysplex as the lab builds it: plain values, nothing left to resolve.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+
+use crate::Diagnostic;
+use crate::raw::Topology;
+use crate::symbols::Symbols;
+
+/// The most LPARs that one sysplex can have: 32, as on z/OS.
+pub const LARGEST_SYSPLEX: u32 = 32;
+
+/// Which LPAR: 1 for the first in the topology, up to [`LARGEST_SYSPLEX`]. Small and fixed, so that it can be a packet mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LparIndex(u32);
+
+impl LparIndex {
+    /// The index of the LPAR at this position, counted from 0.
+    pub(crate) fn at(position: usize) -> Self {
+        Self(u32::try_from(position).unwrap_or(u32::MAX).saturating_add(1))
+    }
+
+    /// The index with this number; nothing when it is not one of 1 to [`LARGEST_SYSPLEX`].
+    pub fn new(number: u32) -> Option<Self> {
+        (1..=LARGEST_SYSPLEX).contains(&number).then_some(Self(number))
+    }
+
+    /// The number, from 1.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for LparIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A whole sysplex and the workstations outside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sysplex {
+    /// Its name (system symbol `SYSPLEX`).
+    pub name: String,
+    /// The segment of the workstations, the LPARs' home addresses and the DVIPAs.
+    pub lan: Ipv4Net,
+    /// The segment of the dynamic XCF addresses.
+    pub xcf: Ipv4Net,
+    /// The LPARs; the one with index n is at position n - 1.
+    pub lpars: Vec<Lpar>,
+    /// The dynamic VIPAs.
+    pub dvipas: Vec<Dvipa>,
+    /// The workstations.
+    pub workstations: Vec<Workstation>,
+}
+
+impl Sysplex {
+    /// Reads a topology file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it. What TOML itself or the shape of the tables forbids is reported alone, because
+    /// nothing behind it can be read.
+    pub fn from_toml(text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let topology: Topology = toml::from_str(text).map_err(|error| vec![Diagnostic::from_toml(&error)])?;
+        topology.resolve()
+    }
+
+    /// The LPAR with this index.
+    pub fn lpar(&self, index: LparIndex) -> Option<&Lpar> {
+        self.lpars.iter().find(|lpar| lpar.index == index)
+    }
+
+    /// The LPAR with this name (SYSNAME).
+    pub fn lpar_named(&self, name: &str) -> Option<&Lpar> {
+        self.lpars.iter().find(|lpar| lpar.name == name)
+    }
+
+    /// The DVIPA with this address.
+    pub fn dvipa(&self, address: Ipv4Addr) -> Option<&Dvipa> {
+        self.dvipas.iter().find(|dvipa| dvipa.address == address)
+    }
+}
+
+/// One LPAR: one z/OS system with one TCP/IP stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lpar {
+    /// Its name (SYSNAME).
+    pub name: String,
+    /// Its number in the sysplex.
+    pub index: LparIndex,
+    /// Its own address on the LAN.
+    pub home: Ipv4Addr,
+    /// Its dynamic XCF address (IPCONFIG DYNAMICXCF), which DESTIP and HUBIP name.
+    pub xcf: Ipv4Addr,
+    /// Its system symbols, the built-in ones included.
+    pub symbols: Symbols,
+    /// The ports that the stack gives to a `bind` to port 0. Disjoint between LPARs with SYSPLEXPORTS, the same without
+    /// (that they then collide is what the field sees).
+    pub ephemeral: RangeInclusive<u16>,
+    /// What runs here, in the order of the topology.
+    pub tasks: Vec<StartedTask>,
+}
+
+/// A started task with its parameters, symbols resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartedTask {
+    /// Debug Manager (DBGMGR, program EQAZPCM).
+    DebugManager {
+        /// Name of the started task.
+        name: String,
+        /// CLIENT: the external port.
+        client: u16,
+        /// HOST: the internal port, loopback only.
+        host: u16,
+        /// HUBIP and HUBPORT; nothing means that sysplex support is off.
+        hub: Option<SocketAddrV4>,
+        /// How long a session waits; nothing means the program's own default.
+        wait: Option<Duration>,
+    },
+    /// The RSE daemon with its Debug Miner.
+    Rsed {
+        /// Name of the started task.
+        name: String,
+        /// The daemon's port.
+        port: u16,
+        /// `_RSE_PORTRANGE` for the RSE server's second port, its end exclusive; nothing means an ephemeral port.
+        port_range: Option<Range<u16>>,
+    },
+}
+
+impl StartedTask {
+    /// Name of the started task.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::DebugManager { name, .. } | Self::Rsed { name, .. } => name,
+        }
+    }
+}
+
+/// A dynamic VIPA, and how its ports are distributed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dvipa {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The LPAR with the VIPADEFINE.
+    pub owner: LparIndex,
+    /// The LPARs with a VIPABACKUP, the first takes over first.
+    pub backups: Vec<LparIndex>,
+    /// What a client sees when no target is ready.
+    pub no_target: NoTarget,
+    /// The VIPADISTRIBUTE statements, in the order of the file.
+    pub distribute: Vec<Distribute>,
+}
+
+impl Dvipa {
+    /// Is SYSPLEXPORTS in effect? As on z/OS, only the first VIPADISTRIBUTE of a DVIPA can switch it on.
+    pub fn sysplexports(&self) -> bool {
+        self.distribute.first().is_some_and(|statement| statement.sysplexports)
+    }
+}
+
+/// What a client sees when a distributed port has no ready target. The IBM pages read do not say; a reset is what is
+/// expected, and the choice is ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoTarget {
+    /// Connection refused.
+    #[default]
+    Reset,
+    /// Nothing: the connect times out.
+    Drop,
+}
+
+/// One VIPADISTRIBUTE statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distribute {
+    /// PORT, ranges written out.
+    pub ports: Vec<u16>,
+    /// DISTMETHOD.
+    pub method: Method,
+    /// DESTIP, `ALL` written out.
+    pub targets: Vec<LparIndex>,
+    /// SYSPLEXPORTS.
+    pub sysplexports: bool,
+}
+
+/// DISTMETHOD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Rotate over the targets with a listener.
+    RoundRobin,
+}
+
+impl Method {
+    /// The name as VIPADISTRIBUTE has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "ROUNDROBIN",
+        }
+    }
+}
+
+/// A workstation on the LAN.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workstation {
+    /// Its host name.
+    pub name: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+}

@@ -1,0 +1,180 @@
+//! Started tasks: one table in the file, one task on each of its LPARs, with the symbols of that LPAR.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::{PerLpar, Problems, expand_and};
+use crate::model::{Lpar, LparIndex, StartedTask};
+use crate::names::cut;
+use crate::ports::{exclusive_range, port};
+use crate::raw::{StartedTaskTable, Topology, Value};
+
+/// Defaults as IBM documents them.
+const CLIENT: u16 = 5335;
+const HOST: u16 = 5336;
+const HUBPORT: u16 = 5337;
+const RSED: u16 = 4035;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Program {
+    Dbgmgr,
+    Rsed,
+}
+
+pub(super) fn resolve(topology: &Topology, lpars: &mut [Lpar], problems: &mut Problems) {
+    // Ports in use per LPAR, in the order of `lpars`.
+    let mut used: Vec<Vec<UsedPort>> = lpars.iter().map(|_| Vec::new()).collect();
+    for table in &topology.started_task {
+        problems.mvs_name(&table.name, "started task's name");
+        let program = problems.word(&table.program, "program", &[("dbgmgr", Program::Dbgmgr), ("rsed", Program::Rsed)]);
+        let on = on(table, lpars, problems);
+        let (Some(program), Some(on)) = (program, on) else { continue };
+        foreign_keys(table, program, problems);
+        let wait = table.wait.as_ref().and_then(|text| wait(text, problems));
+        let mut troubles = PerLpar::default();
+        for (lpar, used) in lpars.iter_mut().zip(&mut used).filter(|(lpar, _)| on.contains(&lpar.index)) {
+            if lpar.tasks.iter().any(|task| task.name() == table.name.get_ref()) {
+                let message = format!("a started task named `{}` runs there already", cut(table.name.get_ref()));
+                troubles.add(table.name.span(), (message, None), &lpar.name);
+            }
+            let mut reader = Reader { table, lpar, used, troubles: &mut troubles };
+            let task = match program {
+                Program::Dbgmgr => reader.debug_manager(wait),
+                Program::Rsed => reader.rsed(),
+            };
+            lpar.tasks.extend(task);
+        }
+        troubles.report(problems);
+    }
+}
+
+fn on(table: &StartedTaskTable, lpars: &[Lpar], problems: &mut Problems) -> Option<BTreeSet<LparIndex>> {
+    let Some(names) = &table.on else { return Some(lpars.iter().map(|lpar| lpar.index).collect()) };
+    if names.get_ref().is_empty() {
+        let help = Some("leave `on` out to run it on every LPAR".to_owned());
+        problems.add_with_help(names.span(), "the started task runs nowhere: expected names of LPARs", help);
+    }
+    problems.lpars(names.get_ref(), lpars).map(|found| found.into_iter().collect())
+}
+
+/// Keys of the other program.
+fn foreign_keys(table: &StartedTaskTable, program: Program, problems: &mut Problems) {
+    let span = |value: &Option<Spanned<Value>>| value.as_ref().map(Spanned::span);
+    let text = |value: &Option<Spanned<String>>| value.as_ref().map(Spanned::span);
+    let (other, keys) = match program {
+        Program::Rsed => (
+            "dbgmgr",
+            vec![
+                ("client", span(&table.client)),
+                ("host", span(&table.host)),
+                ("hubip", text(&table.hubip)),
+                ("hubport", span(&table.hubport)),
+                ("wait", text(&table.wait)),
+            ],
+        ),
+        Program::Dbgmgr => ("rsed", vec![("port", span(&table.port)), ("port_range", text(&table.port_range))]),
+    };
+    for (key, span) in keys {
+        if let Some(span) = span {
+            problems
+                .add(span, format!("`{key}` belongs to program `{other}`, not to `{}`", cut(table.program.get_ref())));
+        }
+    }
+}
+
+fn wait(text: &Spanned<String>, problems: &mut Problems) -> Option<Duration> {
+    let read = humantime::parse_duration(text.get_ref()).ok().filter(|wait| !wait.is_zero());
+    if read.is_none() {
+        let message = format!("`{}` is not a time to wait: expected such as `300s` or `5m`", cut(text.get_ref()));
+        problems.add(text.span(), message);
+    }
+    read
+}
+
+/// A port that a task on this LPAR binds.
+struct UsedPort {
+    port: u16,
+    what: String,
+}
+
+/// Reads one task's values on one LPAR.
+struct Reader<'a> {
+    table: &'a StartedTaskTable,
+    lpar: &'a Lpar,
+    used: &'a mut Vec<UsedPort>,
+    troubles: &'a mut PerLpar,
+}
+
+impl Reader<'_> {
+    fn debug_manager(&mut self, wait: Option<Duration>) -> Option<StartedTask> {
+        let table = self.table;
+        let host = self.port(table.host.as_ref(), HOST);
+        let hubport = self.port(table.hubport.as_ref(), HUBPORT);
+        let client = self.port(table.client.as_ref(), CLIENT);
+        let hubip = table.hubip.as_ref().map(|text| self.read(text.span(), text.get_ref(), address));
+        // HOST and HUBPORT first: it is the CLIENT port that symbols make and that then collides (`53&SYSCLONE` with 36
+        // or 37). HUBPORT counts on every LPAR, because an operator can make any of them the primary.
+        self.bind(host, "HOST", table.host.as_ref());
+        if hubip.is_some() {
+            self.bind(hubport, "HUBPORT", table.hubport.as_ref());
+        }
+        self.bind(client, "CLIENT", table.client.as_ref());
+        let hub = match hubip {
+            Some(address) => Some(SocketAddrV4::new(address?, hubport?)),
+            None => None,
+        };
+        let name = table.name.get_ref().clone();
+        Some(StartedTask::DebugManager { name, client: client?, host: host?, hub, wait })
+    }
+
+    fn rsed(&mut self) -> Option<StartedTask> {
+        let table = self.table;
+        let port = self.port(table.port.as_ref(), RSED);
+        self.bind(port, "port", table.port.as_ref());
+        let port_range = match &table.port_range {
+            Some(text) => Some(self.read(text.span(), text.get_ref(), exclusive_range)?),
+            None => None,
+        };
+        Some(StartedTask::Rsed { name: table.name.get_ref().clone(), port: port?, port_range })
+    }
+
+    fn port(&mut self, value: Option<&Spanned<Value>>, default: u16) -> Option<u16> {
+        match value {
+            Some(value) => self.read(value.span(), &value.get_ref().0, port),
+            None => Some(default),
+        }
+    }
+
+    fn read<T>(&mut self, span: Range<usize>, text: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        match expand_and(text, &self.lpar.symbols, read) {
+            Ok(value) => Some(value),
+            Err(trouble) => {
+                self.troubles.add(span, trouble, &self.lpar.name);
+                None
+            }
+        }
+    }
+
+    /// Notes that the task binds the port, and reports who has it already.
+    fn bind(&mut self, port: Option<u16>, key: &str, value: Option<&Spanned<Value>>) {
+        let Some(port) = port else { return };
+        let name = cut(self.table.name.get_ref());
+        if let Some(other) = self.used.iter().find(|used| used.port == port) {
+            let written = value.map(|value| value.get_ref().0.as_str()).filter(|text| text.contains('&'));
+            let because = written.map(|text| format!(" (from `{}`)", cut(text))).unwrap_or_default();
+            let message =
+                format!("{key} of {name} is {port}{because}, which is {} already: expected another port", other.what);
+            let span = value.map_or_else(|| self.table.name.span(), Spanned::span);
+            self.troubles.add(span, (message, None), &self.lpar.name);
+        }
+        self.used.push(UsedPort { port, what: format!("{key} of {name}") });
+    }
+}
+
+fn address(text: &str) -> Result<Ipv4Addr, String> {
+    text.parse().map_err(|_| format!("`{}` is not an IPv4 address: HUBIP expects the address of an LPAR", cut(text)))
+}

@@ -1,0 +1,160 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::run::result::{ScenarioResult, Verdict};
+use crate::run::{self, Options};
+use crate::scenario::Scenario;
+use crate::{bench, doctor, exit, output, programs};
+
+/// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
+///
+/// Exit status: 0 passed, 1 a scenario failed, 2 the input is wrong, 3 this machine cannot run it (see `lab doctor`).
+#[derive(Debug, Parser)]
+#[command(name = "lab", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios, show their steps as they happen, and judge them by the kernel's evidence
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Say what this machine can and cannot do, and the exact remedy
+    Doctor,
+    /// Measure on this machine
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  lab run scenarios/figure4.toml
+      the seed's Figure 4: two LPARs, one virtual address, a handoff
+  lab run scenarios/*.toml --out out --junit out/junit.xml
+      everything, with events, captures and logs in out/
+  lab run scenarios/no-hub.toml --ignore-expected-failure
+      a broken twin, judged like any other scenario: exit status 1, and why";
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// Scenario files
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    /// What distributes connections in the kernel
+    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
+    backend: BackendChoice,
+    /// Keep the evidence here: per scenario events.jsonl, a pcapng file per interface, logs, result.json
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print one JSON object per scenario on standard output
+    #[arg(long)]
+    json: bool,
+    /// Write a JUnit file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Keep the sysplex after the verdict, to look into, until standard input ends
+    #[arg(long)]
+    keep: bool,
+    /// Judge a broken twin like any other scenario
+    #[arg(long)]
+    ignore_expected_failure: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum BackendChoice {
+    /// The best that this machine has
+    Auto,
+    /// nftables
+    Nftables,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Bring sysplexes up and take them down: network against the kernel's floor, then with Debug Manager and RSE daemon on each
+    /// LPAR
+    #[command(after_help = "Example:\n  lab bench up --lpars 2,8,32")]
+    Up {
+        /// Numbers of LPARs, 1 to 32
+        #[arg(long, value_delimiter = ',', default_value = "2,8,32", value_parser = clap::value_parser!(u32).range(1..=32))]
+        lpars: Vec<u32>,
+        /// How often; the medians are printed
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+        runs: u32,
+        /// One JSON object per number of LPARs on standard output
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command line of this process; returns its exit status.
+pub fn main() -> u8 {
+    match Cli::parse().command {
+        Command::Run(run) => run_scenarios(&run),
+        Command::Doctor => doctor::main(),
+        Command::Bench(Bench::Up { lpars, runs, json }) => bench::up(&lpars, runs, json),
+    }
+}
+
+fn run_scenarios(arguments: &Run) -> u8 {
+    let mut scenarios = Vec::new();
+    let mut problems = Vec::new();
+    for file in &arguments.scenarios {
+        match Scenario::load(file) {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if !problems.is_empty() {
+        for problem in problems {
+            eprintln!("{problem}");
+        }
+        return exit::BAD_INPUT;
+    }
+    let bin_dir = match programs::own_directory() {
+        Ok(directory) => directory,
+        Err(why) => return cannot_run(&why),
+    };
+    if let Err(why) = doctor::can_run() {
+        return cannot_run(&why);
+    }
+    let options = Options {
+        bin_dir,
+        out: arguments.out.clone(),
+        ignore_expected_failure: arguments.ignore_expected_failure,
+        keep: arguments.keep,
+        progress: true,
+    };
+    let mut results = Vec::new();
+    for scenario in &scenarios {
+        match run::run(scenario, &options) {
+            Ok(result) => {
+                say(&result, arguments.json);
+                results.push(result);
+            }
+            Err(e) => return cannot_run(&e.to_string()),
+        }
+    }
+    if let Some(junit) = &arguments.junit {
+        if let Err(e) = output::write_junit(junit, &results) {
+            eprintln!("error: cannot write {}: {e}", junit.display());
+            return exit::BAD_INPUT;
+        }
+    }
+    let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
+    if all_passed { exit::PASSED } else { exit::FAILED }
+}
+
+fn say(result: &ScenarioResult, json: bool) {
+    println!("{}", if json { output::json_line(result) } else { output::summary(result) });
+}
+
+fn cannot_run(why: &str) -> u8 {
+    eprintln!("error: this machine cannot run it: {why}");
+    eprintln!("`lab doctor` says more");
+    exit::CANNOT_RUN
+}

@@ -1,0 +1,212 @@
+//! A sysplex that runs: hosts, links, distribution, started tasks, and the observers.
+
+mod distribution;
+pub mod journal;
+mod network;
+pub mod tasks;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use distributor::Backend;
+use evidence::{HubState, Recorder, SocketView, Tap, What};
+use netns::{Batch, Host, HostError, HostSpec, NetlinkError, Network, inside};
+use sysplex::{Lpar, StartedTask, Sysplex};
+
+pub use distribution::{Distributor, Handle};
+use journal::{Journal, TaskExit};
+pub use network::{LAN, LAN_LINK, XCF, XCF_LINK};
+use tasks::{Exits, Starter, TaskHandle};
+
+/// Why a sysplex does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlexError {
+    /// A host.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The fabric's links.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// Something that should not fail.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A started task did not come up.
+    #[error("{}", task_failure(.0))]
+    Task(TaskExit),
+}
+
+fn task_failure(exit: &TaskExit) -> String {
+    let last = exit.last_words.iter().rev().find(|line| !line.trim().is_empty());
+    let said = last.map_or_else(String::new, |line| format!("; its last words: {line}"));
+    format!("{} on {} did not come up: {}{said}", exit.task, exit.system, exit.how)
+}
+
+/// All hosts, by name.
+#[derive(Debug, Default)]
+pub struct Hosts(BTreeMap<String, (Host, Exits)>);
+
+impl Hosts {
+    /// One host, and where the ends of its tasks arrive.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn get(&self, name: &str) -> Result<&(Host, Exits), HostError> {
+        self.0.get(name).ok_or_else(|| HostError::Down { host: name.into() })
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Host> {
+        self.0.values().map(|(host, _)| host)
+    }
+
+    /// Does something in a host's network.
+    ///
+    /// # Errors
+    /// When the host is down, or what the work reports.
+    pub fn inside<T: Send>(&self, name: &str, work: impl FnOnce() -> io::Result<T> + Send) -> Result<T, HostError> {
+        Ok(inside(self.get(name)?.0.netns()?, work)?)
+    }
+}
+
+/// Makes the hosts, their links, addresses, routes and DVIPAs.
+///
+/// # Errors
+/// What the kernel refused.
+pub async fn network(realm: &Network, sysplex: &Sysplex, bin_dir: PathBuf) -> Result<Arc<Hosts>, PlexError> {
+    let spec = |name: &str| HostSpec { name: name.to_owned(), bin_dir: bin_dir.clone() };
+    let lpars = sysplex.lpars.iter().map(|lpar| spec(&lpar.name));
+    let specs = lpars.chain(sysplex.workstations.iter().map(|workstation| spec(&workstation.name)));
+    let mut hosts = realm.hosts(specs.collect()).await?;
+
+    let mut batch = network::segments();
+    for (number, host) in (1..).zip(&hosts) {
+        let is_lpar = (number as usize) <= sysplex.lpars.len();
+        network::links(&mut batch, number, host, is_lpar)?;
+    }
+    batch.commit(&mut Batch::socket()?)?;
+
+    let ipv6 = network::kernel_has_ipv6();
+    let lpars = sysplex.lpars.iter().map(|lpar| network::lpar_config(sysplex, lpar, ipv6));
+    let stations = sysplex.workstations.iter().map(|station| network::workstation_config(sysplex, station, ipv6));
+    Host::configure_all(hosts.iter().zip(lpars.chain(stations))).await?;
+
+    let with_exits = hosts.drain(..).map(|mut host| {
+        let exits = Exits::follow(&mut host);
+        (host.name.clone(), (host, exits))
+    });
+    Ok(Arc::new(Hosts(with_exits.collect())))
+}
+
+/// A sysplex that runs.
+pub struct Plex {
+    /// What it is.
+    pub sysplex: Sysplex,
+    /// Its hosts.
+    pub hosts: Arc<Hosts>,
+    /// What its processes say.
+    pub journal: Journal,
+    /// Its distributor.
+    pub distribution: Handle,
+    /// What its interfaces carry.
+    pub recorder: Recorder,
+    /// The sockets of each LPAR.
+    pub views: BTreeMap<String, SocketView>,
+    /// Its started tasks.
+    pub started: Vec<TaskHandle>,
+    starter: Starter,
+}
+
+impl Plex {
+    /// Network and distribution; no task runs yet.
+    ///
+    /// # Errors
+    /// What could not be made.
+    pub async fn build(
+        realm: &Network,
+        sysplex: &Sysplex,
+        backend: Arc<dyn Backend + Send + Sync>,
+        bin_dir: PathBuf,
+        out: Option<PathBuf>,
+    ) -> Result<Self, PlexError> {
+        let hosts = network(realm, sysplex, bin_dir).await?;
+        let mut distributor = Distributor::new(sysplex, &hosts, backend)?;
+        distributor.refresh().await?;
+
+        let mut taps = Vec::new();
+        let mut views = BTreeMap::new();
+        for lpar in &sysplex.lpars {
+            let interfaces = [(LAN_LINK, LAN), (XCF_LINK, XCF)];
+            taps.push(hosts.inside(&lpar.name, || Tap::open(&lpar.name, &interfaces))?);
+            views.insert(lpar.name.clone(), hosts.inside(&lpar.name, SocketView::open)?);
+        }
+        let recorder = Recorder::start(taps, out.as_deref())?;
+        let file = match &out {
+            Some(out) => Some(std::fs::File::create(out.join("events.jsonl"))?),
+            None => None,
+        };
+        let journal = Journal::new(file);
+        let distribution = distributor.run_in_background(&journal);
+        let starter = Starter { journal: journal.clone(), out };
+        Ok(Self { sysplex: sysplex.clone(), hosts, journal, distribution, recorder, views, started: Vec::new(), starter })
+    }
+
+    /// Starts a task.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start(&self, system: &str, name: &str, argv: Vec<String>) -> Result<TaskHandle, PlexError> {
+        let (host, exits) = self.hosts.get(system)?;
+        Ok(self.starter.start(host, exits, name, argv).await?)
+    }
+
+    /// Starts all started tasks and waits until each is ready: first the Debug Manager that will be the hub's primary, so that
+    /// the others find it at their first try, then all others at once.
+    ///
+    /// # Errors
+    /// The first task that did not come up within `within`.
+    pub async fn start_tasks(&mut self, within: Duration) -> Result<(), PlexError> {
+        let sysplex = self.sysplex.clone();
+        let (primaries, others): (Vec<_>, Vec<_>) = sysplex
+            .lpars
+            .iter()
+            .flat_map(|lpar| lpar.tasks.iter().map(move |task| (lpar, task)))
+            .partition(|(lpar, task)| will_be_primary(lpar, task));
+        for group in [primaries, others] {
+            for (lpar, task) in &group {
+                let handle = self.start(&lpar.name, task.name(), tasks::started_task(task)).await?;
+                self.started.push(handle);
+            }
+            for (lpar, task) in &group {
+                self.wait_until_ready(lpar, task, within).await?;
+            }
+        }
+        self.distribution.settle().await
+    }
+
+    async fn wait_until_ready(&self, lpar: &Lpar, task: &StartedTask, within: Duration) -> Result<(), PlexError> {
+        let has_hub = matches!(task, StartedTask::DebugManager { hub: Some(_), .. });
+        let (system, name) = (lpar.name.as_str(), task.name());
+        let ready = self.journal.wait_for(within, |view| {
+            if let Some(exit) = view.exit_of(system, name) {
+                return Some(Err(exit.clone()));
+            }
+            let mut own = view.events.iter().filter(|event| event.system == system && event.task == name);
+            let is_ready = own.clone().any(|event| matches!(event.what, What::Ready {}));
+            let hub = own.any(|event| matches!(event.what, What::Hub { state, .. } if state != HubState::Off));
+            (is_ready && (hub || !has_hub)).then_some(Ok(()))
+        });
+        let how = || format!("not ready within {}", humantime::format_duration(within));
+        let silent = || TaskExit { system: system.into(), task: name.into(), how: how(), last_words: Vec::new() };
+        ready.await.unwrap_or_else(|| Err(silent())).map_err(PlexError::Task)
+    }
+}
+
+fn will_be_primary(lpar: &Lpar, task: &StartedTask) -> bool {
+    match task {
+        StartedTask::DebugManager { hub: Some(hub), .. } => [lpar.xcf, lpar.home].contains(hub.ip()),
+        _ => false,
+    }
+}

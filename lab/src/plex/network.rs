@@ -1,0 +1,134 @@
+//! From a sysplex to links and configurations: pure.
+
+use std::net::Ipv4Addr;
+
+use distributor::routes_for;
+use netns::{Batch, Host, HostError, NetConfig, Route, Rule, Veth};
+use std::os::fd::AsFd;
+use sysplex::{Lpar, Sysplex, Workstation};
+
+/// Index of the LAN interface in every host.
+pub const LAN_LINK: u32 = 2;
+/// Index of the XCF interface in every LPAR.
+pub const XCF_LINK: u32 = 3;
+/// Name of the LAN interface in every host.
+pub const LAN: &str = "lan0";
+/// Name of the XCF interface in every LPAR.
+pub const XCF: &str = "xcf0";
+
+const LOOPBACK: u32 = 1;
+const LAN_BRIDGE: u32 = 10;
+const XCF_BRIDGE: u32 = 11;
+/// Indexes of the fabric's ends of the links start here, away from those in the hosts.
+const LAN_PORTS: u32 = 100;
+const XCF_PORTS: u32 = 200;
+
+/// The `local` table and where it is asked by default.
+const LOCAL_TABLE: u32 = 255;
+/// Where it is asked in an LPAR: after the marks.
+const LOCAL_PRIORITY: u32 = 100;
+
+/// The two segments of the fabric.
+pub fn segments() -> Batch {
+    let mut batch = Batch::default();
+    batch.bridge(LAN_BRIDGE, "lan");
+    batch.bridge(XCF_BRIDGE, "xcf");
+    batch
+}
+
+/// The links of one host: always to the LAN, for an LPAR to XCF too. `number` counts the hosts from 1.
+///
+/// # Errors
+/// When the host is down.
+pub fn links(batch: &mut Batch, number: u32, host: &Host, is_lpar: bool) -> Result<(), HostError> {
+    let netns = host.netns()?.as_fd();
+    let (lan, xcf) = (format!("lan{number}"), format!("xcf{number}"));
+    batch.veth(&Veth { outer: (LAN_PORTS + number, &lan), bridge: LAN_BRIDGE, inner: (LAN_LINK, LAN), netns });
+    if is_lpar {
+        batch.veth(&Veth { outer: (XCF_PORTS + number, &xcf), bridge: XCF_BRIDGE, inner: (XCF_LINK, XCF), netns });
+    }
+    Ok(())
+}
+
+/// An LPAR's own network: its addresses, its DVIPAs (on the LAN where it owns them, hidden on the loopback where it is a
+/// target), and the routes by which an owner sends packets on over XCF.
+pub fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConfig {
+    let mut config = NetConfig { up: vec![LOOPBACK, LAN_LINK, XCF_LINK], ..NetConfig::default() };
+    config.sysctls = lpar_sysctls(lpar, ipv6);
+    config.addresses = vec![(LAN_LINK, lpar.home, sysplex.lan.prefix_len()), (XCF_LINK, lpar.xcf, sysplex.xcf.prefix_len())];
+    for dvipa in &sysplex.dvipas {
+        let is_target = dvipa.distribute.iter().any(|statement| statement.targets.contains(&lpar.index));
+        if dvipa.owner == lpar.index {
+            config.addresses.push((LAN_LINK, dvipa.address, 32));
+        } else if is_target {
+            config.addresses.push((LOOPBACK, dvipa.address, 32));
+        }
+    }
+    let may_own = sysplex.dvipas.iter().any(|dvipa| dvipa.owner == lpar.index || dvipa.backups.contains(&lpar.index));
+    if may_own {
+        // A marked packet goes to its target even though the DVIPA is this LPAR's own: marks are asked before `local`.
+        config.rules.push(Rule { priority: LOCAL_PRIORITY, mark: None, table: LOCAL_TABLE });
+        for route in routes_for(sysplex, lpar.index) {
+            let table = route.table();
+            config.rules.push(Rule { priority: route.mark, mark: Some(route.mark), table });
+            config.routes.push(Route { to: (Ipv4Addr::UNSPECIFIED, 0), via: route.gateway, link: XCF_LINK, table });
+        }
+        config.remove_rules.push(Rule { priority: 0, mark: None, table: LOCAL_TABLE });
+    }
+    config
+}
+
+fn lpar_sysctls(lpar: &Lpar, ipv6: bool) -> Vec<(String, String)> {
+    let mut sysctls = no_ipv6(ipv6);
+    let mut set = |name: &str, value: &str| sysctls.push((format!("ipv4/{name}"), value.to_owned()));
+    set("ip_forward", "1");
+    set("ip_local_port_range", &format!("{} {}", lpar.ephemeral.start(), lpar.ephemeral.end()));
+    // Only the owner answers ARP for a DVIPA; a target never names it as its own when it asks for others.
+    set("conf/all/arp_ignore", "1");
+    set("conf/all/arp_announce", "2");
+    for link in ["all", LAN, XCF] {
+        // The client's packets come over XCF, the answers leave by the LAN; and nobody is told a shorter way.
+        set(&format!("conf/{link}/rp_filter"), "0");
+        set(&format!("conf/{link}/send_redirects"), "0");
+    }
+    sysctls
+}
+
+/// A workstation's network.
+pub fn workstation_config(sysplex: &Sysplex, workstation: &Workstation, ipv6: bool) -> NetConfig {
+    NetConfig {
+        sysctls: no_ipv6(ipv6),
+        up: vec![LOOPBACK, LAN_LINK],
+        addresses: vec![(LAN_LINK, workstation.address, sysplex.lan.prefix_len())],
+        ..NetConfig::default()
+    }
+}
+
+/// No IPv6 on the links: its neighbour and multicast chatter would stand in every capture.
+fn no_ipv6(kernel_has_it: bool) -> Vec<(String, String)> {
+    let off = |link: &str| (format!("ipv6/conf/{link}/disable_ipv6"), "1".to_owned());
+    if kernel_has_it { vec![off("all")] } else { Vec::new() }
+}
+
+/// Has this kernel IPv6?
+pub fn kernel_has_ipv6() -> bool {
+    std::path::Path::new("/proc/sys/net/ipv6").exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_shows_the_dvipa_on_the_lan_and_targets_hide_it() {
+        let sysplex = Sysplex::uniform(3);
+        let dvipa = sysplex.dvipas[0].address;
+        let owner = lpar_config(&sysplex, &sysplex.lpars[0], true);
+        assert!(owner.addresses.contains(&(LAN_LINK, dvipa, 32)));
+        assert_eq!(owner.remove_rules, [Rule { priority: 0, mark: None, table: LOCAL_TABLE }]);
+        assert_eq!(owner.routes.len(), 2, "one to each of the others");
+        let target = lpar_config(&sysplex, &sysplex.lpars[2], true);
+        assert!(target.addresses.contains(&(LOOPBACK, dvipa, 32)));
+        assert_eq!(target.rules, [], "it may not own the DVIPA");
+    }
+}

@@ -1,0 +1,263 @@
+//! Tasks in hosts: started tasks, jobs, clients and the distributor's tools. Their events go to the journal, what they print
+//! to a log.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex};
+
+use evidence::{EVENTS_ENV, TASK_ENV};
+use netns::{BIN_DIR, Host, HostError, Running, Task};
+use sysplex::StartedTask;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::unix::pipe;
+use tokio::sync::oneshot;
+
+use super::journal::{Journal, TaskExit, parse_line};
+
+/// Lines of output that are kept for the report of a failure.
+const LAST_WORDS: usize = 20;
+/// Longest line that is read from a task.
+const LONGEST_LINE: u64 = 64 * 1024;
+/// Where an LPAR keeps its name/token pairs.
+const RUN_DIR: &str = "/run/zos";
+
+/// The command line of a started task.
+pub fn started_task(task: &StartedTask) -> Vec<String> {
+    let mut argv = Vec::new();
+    match task {
+        StartedTask::DebugManager { client, host, hub, wait, name: _ } => {
+            argv.extend([program("dbgmgr"), "--run-dir".into(), RUN_DIR.into(), host.to_string(), client.to_string()]);
+            if let Some(hub) = hub {
+                argv.extend([format!("HUBIP={}", hub.ip()), format!("HUBPORT={}", hub.port())]);
+            }
+            argv.extend(wait.map(|wait| format!("WAIT={}", wait.as_secs_f64())));
+        }
+        StartedTask::Rsed { port, port_range, name: _ } => {
+            argv.extend([program("rse-stub"), "--run-dir".into(), RUN_DIR.into(), "--port".into(), port.to_string()]);
+            if let Some(range) = port_range {
+                argv.extend(["--port-range".into(), format!("{}-{}", range.start, range.end)]);
+            }
+        }
+    }
+    argv
+}
+
+/// The command line of a job under the debugger.
+pub fn job(job: &str, user: &str, test: &str) -> Vec<String> {
+    let argv = ["--run-dir", RUN_DIR, "--job", job, "--user", user, "--test", test];
+    [program("debugger-stub")].into_iter().chain(argv.map(str::to_owned)).collect()
+}
+
+/// The command line of a client.
+pub fn client(user: &str, via: &str, sessions: usize, timeout: std::time::Duration) -> Vec<String> {
+    let (sessions, timeout) = (sessions.to_string(), format!("{}ms", timeout.as_millis()));
+    let argv = ["--user", user, "--connect", via, "--sessions", &sessions, "--timeout", &timeout, "--hold"];
+    [program("client-stub")].into_iter().chain(argv.map(str::to_owned)).collect()
+}
+
+fn program(name: &str) -> String {
+    format!("{BIN_DIR}/{name}")
+}
+
+/// A task that runs, or ran.
+#[derive(Debug)]
+pub struct TaskHandle {
+    /// The host.
+    pub system: String,
+    /// Its name there.
+    pub name: String,
+    /// The process.
+    pub running: Running,
+    /// The writing end of its standard input, for a task that is spoken to.
+    pub stdin: Option<io::PipeWriter>,
+}
+
+/// How tasks are started.
+#[derive(Clone, Debug)]
+pub struct Starter {
+    /// Where their events go.
+    pub journal: Journal,
+    /// Where their logs go.
+    pub out: Option<PathBuf>,
+}
+
+impl Starter {
+    /// Starts a task; its end will be in the journal.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start(&self, host: &Host, exits: &Exits, name: &str, argv: Vec<String>) -> Result<TaskHandle, HostError> {
+        let (events_read, events) = io::pipe()?;
+        let (output_read, output) = io::pipe()?;
+        let (stdin, stdin_write) = io::pipe()?;
+        let env = vec![
+            ("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into()),
+            (TASK_ENV.into(), name.into()),
+            ("RUST_BACKTRACE".into(), "0".into()),
+        ];
+        let stderr = output.try_clone()?.into();
+        let task = Task {
+            argv,
+            env,
+            stdin: stdin.into(),
+            stdout: output.into(),
+            stderr,
+            events: events.into(),
+            events_env: EVENTS_ENV.into(),
+        };
+        let events = lines(events_read)?;
+        let output = lines(output_read)?;
+        let running = host.spawn(task).await?;
+        let log = match &self.out {
+            Some(out) => Some(File::create(out.join(format!("{}-{name}.log", host.name)))?),
+            None => None,
+        };
+        let exit = exits.of(running.pid);
+        let (journal, system, task) = (self.journal.clone(), host.name.clone(), name.to_owned());
+        tokio::spawn(async move {
+            let said = tokio::join!(read_events(events, &journal, &system, &task), read_output(output, log)).1;
+            let how = exit.await.map_or_else(|_| "its system went down".to_owned(), in_words);
+            journal.ended(TaskExit { system, task, how, last_words: said.into() });
+        });
+        Ok(TaskHandle { system: host.name.clone(), name: name.into(), running, stdin: Some(stdin_write) })
+    }
+}
+
+async fn read_events(mut events: Lines, journal: &Journal, system: &str, task: &str) {
+    while let Some(line) = next_line(&mut events).await {
+        journal.add(parse_line(system, task, &line));
+    }
+}
+
+async fn read_output(mut output: Lines, mut log: Option<File>) -> VecDeque<String> {
+    let mut last = VecDeque::new();
+    while let Some(line) = next_line(&mut output).await {
+        if let Some(log) = &mut log {
+            let _ = writeln!(log, "{line}");
+        }
+        if last.len() == LAST_WORDS {
+            last.pop_front();
+        }
+        last.push_back(line);
+    }
+    last
+}
+
+type Lines = BufReader<pipe::Receiver>;
+
+fn lines(pipe: io::PipeReader) -> io::Result<Lines> {
+    let fd: OwnedFd = pipe.into();
+    rustix::io::ioctl_fionbio(&fd, true)?;
+    Ok(BufReader::new(pipe::Receiver::from_owned_fd(fd)?))
+}
+
+async fn next_line(lines: &mut Lines) -> Option<String> {
+    let mut bytes = Vec::new();
+    match (&mut *lines).take(LONGEST_LINE).read_until(b'\n', &mut bytes).await {
+        Ok(0) | Err(_) => None,
+        Ok(_) => Some(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned()),
+    }
+}
+
+/// Exit status in words.
+pub fn in_words(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => format!("{status}"),
+    }
+}
+
+/// Hands the ends of a host's tasks to whoever waits for them.
+#[derive(Clone, Debug, Default)]
+pub struct Exits(Arc<Mutex<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    waiting: std::collections::BTreeMap<i32, oneshot::Sender<ExitStatus>>,
+    /// Ended before anybody asked.
+    early: std::collections::BTreeMap<i32, ExitStatus>,
+    down: bool,
+}
+
+impl Exits {
+    /// Takes the ends from the host.
+    pub fn follow(host: &mut Host) -> Self {
+        let exits = Self::default();
+        if let Some(mut receiver) = host.exits() {
+            let shared = exits.clone();
+            tokio::spawn(async move {
+                while let Some(exit) = receiver.recv().await {
+                    shared.with(|waiting| match waiting.waiting.remove(&exit.pid) {
+                        Some(sender) => drop(sender.send(exit.status)),
+                        None => drop(waiting.early.insert(exit.pid, exit.status)),
+                    });
+                }
+                shared.with(|waiting| {
+                    waiting.waiting.clear();
+                    waiting.down = true;
+                });
+            });
+        }
+        exits
+    }
+
+    /// The end of this process; an error when the host goes down first.
+    pub fn of(&self, pid: i32) -> oneshot::Receiver<ExitStatus> {
+        let (sender, receiver) = oneshot::channel();
+        self.with(|waiting| match waiting.early.remove(&pid) {
+            Some(status) => drop(sender.send(status)),
+            None if waiting.down => {}
+            None => drop(waiting.waiting.insert(pid, sender)),
+        });
+        receiver
+    }
+
+    fn with(&self, work: impl FnOnce(&mut Waiting)) {
+        work(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+/// Runs a tool of the machine in a host to its end and returns what it printed.
+///
+/// # Errors
+/// When it cannot be started, or ends with another status than 0: then with its own words.
+pub async fn run_tool(host: &Host, exits: &Exits, argv: Vec<String>, input: &str) -> Result<String, HostError> {
+    let (stdin, mut stdin_write) = io::pipe()?;
+    let (output_read, output) = io::pipe()?;
+    let (errors_read, errors) = io::pipe()?;
+    let null: OwnedFd = File::options().write(true).open("/dev/null")?.into();
+    let name = argv.first().cloned().unwrap_or_default();
+    let env = vec![("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into())];
+    let task = Task {
+        argv,
+        env,
+        stdin: stdin.into(),
+        stdout: output.into(),
+        stderr: errors.into(),
+        events: null,
+        events_env: EVENTS_ENV.into(),
+    };
+    let running = host.spawn(task).await?;
+    let exit = exits.of(running.pid);
+    let input = input.to_owned();
+    // On a thread of its own: a ruleset may be longer than the pipe.
+    let write = tokio::task::spawn_blocking(move || stdin_write.write_all(input.as_bytes()));
+    let (mut output, mut errors) = (lines(output_read)?, lines(errors_read)?);
+    let (mut said, mut complaint) = (String::new(), String::new());
+    let (a, b, _) = tokio::join!(output.read_to_string(&mut said), errors.read_to_string(&mut complaint), write);
+    a.and(b)?;
+    match exit.await {
+        Ok(status) if status.success() => Ok(said),
+        Ok(status) => {
+            let reason = format!("{name}: {}: {}", in_words(status), complaint.trim());
+            Err(HostError::Refused { host: host.name.clone(), reason })
+        }
+        Err(_) => Err(HostError::Down { host: host.name.clone() }),
+    }
+}

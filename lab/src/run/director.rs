@@ -1,0 +1,184 @@
+//! The director: what happens inside the realm, from the first namespace to the verdict.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use distributor::Backend;
+use evidence::monotonic_ns;
+use netns::Network;
+use serde::{Deserialize, Serialize};
+
+use super::diagnose::diagnose;
+use super::figure4::{self, ms_since};
+use super::progress::Progress;
+use super::result::{ScenarioResult, Verdict};
+use super::steps::{Stage, StepError};
+use crate::plex::{Plex, PlexError};
+use crate::scenario::{ExpectFailure, Scenario, Symptom};
+
+/// How long started tasks may take to come up.
+const TASKS_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the director is given.
+#[derive(Clone)]
+pub struct Orders {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// The distributor's backend.
+    pub backend: Arc<dyn Backend + Send + Sync>,
+    /// Where the lab's programs are.
+    pub bin_dir: PathBuf,
+    /// Where the evidence goes.
+    pub out: Option<PathBuf>,
+    /// A broken twin is to be judged like any other scenario.
+    pub ignore_expected_failure: bool,
+    /// Keep the sysplex after the verdict, until standard input ends.
+    pub keep: bool,
+    /// Say what happens.
+    pub progress: Progress,
+}
+
+/// What the director reports to the program outside.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// The result, but for the time of the end.
+    pub result: ScenarioResult,
+    /// When the director was done, `CLOCK_MONOTONIC`.
+    pub done_ns: u64,
+    /// The inits of the hosts, as the realm numbers them.
+    pub inits: Vec<(String, i32)>,
+}
+
+/// Runs the scenario and writes the report, before anything is taken down.
+pub fn direct(realm: &Network, orders: &Orders, mut report_file: File) -> u8 {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("error: no runtime: {e}");
+            return 1;
+        }
+    };
+    runtime.block_on(async {
+        let (result, plex) = run(realm, orders).await;
+        let inits = plex.iter().flat_map(|plex| plex.hosts.iter()).map(|host| (host.name.clone(), host.init)).collect();
+        let report = Report { result, done_ns: monotonic_ns(), inits };
+        if let Err(e) = serde_json::to_vec(&report).map_err(std::io::Error::other).and_then(|b| report_file.write_all(&b)) {
+            eprintln!("error: cannot report: {e}");
+        }
+        drop(report_file);
+        if orders.keep {
+            wait_for_end_of_input().await;
+        }
+        drop(plex);
+    });
+    0
+}
+
+/// Ends when standard input does; without one, never: then a signal ends the lab.
+async fn wait_for_end_of_input() {
+    let ended = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
+    let _ = ended.await;
+}
+
+async fn run(realm: &Network, orders: &Orders) -> (ScenarioResult, Option<Plex>) {
+    let scenario = &orders.scenario;
+    let mut result = ScenarioResult::new(&scenario.name, orders.backend.name());
+    let begin = monotonic_ns();
+    let (bin_dir, out) = (orders.bin_dir.clone(), orders.out.clone());
+    let built = Plex::build(realm, &scenario.sysplex, Arc::clone(&orders.backend), bin_dir, out).await;
+    let mut plex = match built {
+        Ok(plex) => plex,
+        Err(e) => {
+            result.reason = Some(format!("the sysplex cannot be built: {e}"));
+            return (result, None);
+        }
+    };
+    let network_ms = ms_since(begin, monotonic_ns());
+    let tasks = plex.start_tasks(TASKS_WITHIN).await;
+    result.up_ms = ms_since(begin, monotonic_ns());
+    if let Err(e) = tasks {
+        result.symptom = matches!(e, PlexError::Task(_)).then_some(Symptom::TaskFailed);
+        result.verdict = if result.symptom.is_some() { Verdict::Failed } else { Verdict::Inconclusive };
+        result.reason = Some(e.to_string());
+        judge_expected_failure(&mut result, orders);
+        return (result, Some(plex));
+    }
+    orders.progress.up(&plex, network_ms, result.up_ms);
+    play(&mut plex, orders, &mut result).await;
+    judge_expected_failure(&mut result, orders);
+    (result, Some(plex))
+}
+
+/// The steps, and what is to be said of them.
+async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
+    let start = monotonic_ns();
+    let journal = plex.journal.clone();
+    let watcher = orders.progress.follow(&journal, &orders.scenario, start);
+    let mut stage = Stage::new(plex, &orders.scenario);
+    let mut error = None;
+    for step in &orders.scenario.steps {
+        if let Err(e) = stage.step(step).await {
+            error = Some(e);
+            break;
+        }
+    }
+    result.run_ms = ms_since(start, monotonic_ns());
+    let (handoffs, proofs) = (std::mem::take(&mut stage.handoffs), std::mem::take(&mut stage.proofs));
+    watcher.finish().await;
+    let events = journal.events();
+    result.steps = handoffs.iter().flat_map(|handoff| figure4::report(&events, handoff, start)).collect();
+    result.evidence = proofs;
+    match error {
+        None => conclude(plex, result),
+        Some(StepError::Lab(e)) => result.reason = Some(format!("the lab failed, not the scenario: {e}")),
+        Some(StepError::Failed(failure)) => {
+            result.verdict = Verdict::Failed;
+            result.symptom = Some(failure.symptom);
+            let cause = diagnose(&plex.sysplex, &events, &failure);
+            result.cause = cause.as_ref().map(|cause| cause.code.to_owned());
+            result.reason = Some(cause.map_or(failure.what, |cause| cause.sentence));
+        }
+    }
+}
+
+/// All steps of the scenario went well: do the nine steps and the capture agree?
+fn conclude(plex: &mut Plex, result: &mut ScenarioResult) {
+    if let Some(step) = result.steps.iter().find(|step| !step.ok) {
+        result.verdict = Verdict::Failed;
+        result.symptom = Some(Symptom::EvidenceMissing);
+        result.reason = Some(format!("step {} of Figure 4 for {}: {}", step.n, step.job, step.name));
+        return;
+    }
+    match plex.recorder.flows() {
+        Ok(flows) if flows.is_complete() => result.verdict = Verdict::Passed,
+        Ok(flows) => {
+            let reason = format!("the capture is not complete: {} packets were not handed over in time", flows.dropped);
+            result.reason = Some(reason);
+        }
+        Err(e) => result.reason = Some(format!("the capture cannot be read: {e}")),
+    }
+}
+
+/// A broken twin passes when it failed as it must.
+fn judge_expected_failure(result: &mut ScenarioResult, orders: &Orders) {
+    let Some(expected) = orders.scenario.expect_failure.as_ref().filter(|_| !orders.ignore_expected_failure) else { return };
+    let ExpectFailure { symptom, cause } = expected;
+    let described = cause.as_ref().map_or_else(|| symptom.to_string(), |cause| format!("{symptom} ({cause})"));
+    match result.verdict {
+        Verdict::Failed if result.symptom == Some(*symptom) && (cause.is_none() || *cause == result.cause) => {
+            result.verdict = Verdict::Passed;
+        }
+        Verdict::Failed => {
+            let seen = result.reason.take().unwrap_or_default();
+            result.reason = Some(format!("expected to fail with {described}, failed otherwise: {seen}"));
+        }
+        Verdict::Passed => {
+            result.verdict = Verdict::Failed;
+            result.reason = Some(format!("expected to fail with {described}, and it passed"));
+        }
+        Verdict::Inconclusive | Verdict::Skipped => {}
+    }
+}

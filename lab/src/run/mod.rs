@@ -1,0 +1,153 @@
+//! Running scenarios: a realm for each, a director in it, and the result outside.
+
+pub mod diagnose;
+mod director;
+pub mod figure4;
+mod progress;
+pub mod proofs;
+pub mod result;
+mod snapshot;
+mod steps;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use distributor::{Backend, Nftables};
+use evidence::monotonic_ns;
+use netns::realm;
+
+use crate::scenario::Scenario;
+use director::{Orders, Report};
+use figure4::ms_since;
+use progress::Progress;
+use result::{ScenarioResult, Verdict};
+
+/// How scenarios are run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the lab's programs are.
+    pub bin_dir: PathBuf,
+    /// Where the evidence goes: a directory per scenario and backend in it.
+    pub out: Option<PathBuf>,
+    /// Broken twins are to be judged like any other scenario.
+    pub ignore_expected_failure: bool,
+    /// Keep the sysplex after the verdict.
+    pub keep: bool,
+    /// Say what happens, on standard error.
+    pub progress: bool,
+}
+
+/// Why a scenario could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// This machine gives no namespaces.
+    #[error(transparent)]
+    Realm(#[from] realm::RealmError),
+    /// The evidence cannot be written.
+    #[error("cannot write to {path}: {error}")]
+    Out {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// Runs one scenario. The calling process must have one thread.
+///
+/// # Errors
+/// When this machine cannot run it; whatever the scenario itself does is in the result.
+pub fn run(scenario: &Scenario, options: &Options) -> Result<ScenarioResult, RunError> {
+    let backend: Arc<dyn Backend + Send + Sync> = Arc::new(Nftables);
+    let name = backend.name();
+    let out = options.out.as_ref().map(|out| out.join(format!("{}-{name}", scenario.name)));
+    if let Some(out) = &out {
+        std::fs::create_dir_all(out).map_err(|error| RunError::Out { path: out.clone(), error })?;
+    }
+    if options.progress {
+        eprintln!("{} on {name}: {}", scenario.name, scenario.title);
+    }
+    let orders = Orders {
+        scenario: scenario.clone(),
+        backend,
+        bin_dir: options.bin_dir.clone(),
+        out: out.clone(),
+        ignore_expected_failure: options.ignore_expected_failure,
+        keep: options.keep,
+        progress: Progress { shown: options.progress },
+    };
+    let keep = options.keep;
+    let ended = realm::run(
+        |network, report| director::direct(&network, &orders, report),
+        |keeper, report| {
+            if keep {
+                say_how_to_look_in(keeper, report);
+            }
+        },
+    )?;
+    let ended_ns = monotonic_ns();
+    let result = match serde_json::from_slice::<Report>(&ended.report) {
+        Ok(Report { mut result, done_ns, .. }) => {
+            result.down_ms = if keep { 0.0 } else { ms_since(done_ns, ended_ns) };
+            result
+        }
+        Err(_) => {
+            let mut result = ScenarioResult::new(&scenario.name, name);
+            let how = ended.killed.unwrap_or_else(|| format!("exit status {:?}", ended.status));
+            result.reason = Some(format!("the lab itself ended before the verdict: {how}"));
+            result
+        }
+    };
+    if let Some(out) = &out {
+        write_result(out, &result)?;
+    }
+    if options.progress {
+        say_outcome(&result, out.as_deref());
+    }
+    Ok(result)
+}
+
+fn write_result(out: &Path, result: &ScenarioResult) -> Result<(), RunError> {
+    let path = out.join("result.json");
+    let text = serde_json::to_string_pretty(result).unwrap_or_default();
+    std::fs::write(&path, text + "\n").map_err(|error| RunError::Out { path, error })
+}
+
+fn say_outcome(result: &ScenarioResult, out: Option<&Path>) {
+    for proof in &result.evidence {
+        let mark = if proof.ok { "shown" } else { "NOT SHOWN" };
+        eprintln!("  {mark}: {}", proof.claim);
+        eprintln!("         {}: {}", proof.source, proof.shown);
+    }
+    if let Some(reason) = &result.reason {
+        let as_expected = result.verdict == Verdict::Passed;
+        let cause = result.cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+        eprintln!("  {}{cause}: {reason}", if as_expected { "failed as expected" } else { "reason" });
+    }
+    if let Some(out) = out {
+        eprintln!("  events, captures and logs: {}", out.display());
+    }
+}
+
+/// Prints the command for each host by which another shell looks into it.
+fn say_how_to_look_in(keeper: i32, report: &[u8]) {
+    let Ok(report) = serde_json::from_slice::<Report>(report) else { return };
+    eprintln!("  kept; look in from another shell:");
+    for (name, init) in &report.inits {
+        if let Some(pid) = outside_pid(keeper, *init) {
+            eprintln!("    {name}: nsenter --target {pid} --user --net --mount --uts --pid --preserve-credentials");
+        }
+    }
+    eprintln!("  it goes down when standard input ends (Ctrl-D) or with Ctrl-C");
+}
+
+/// The number, out here, of the process that the realm knows as `inner`.
+fn outside_pid(keeper: i32, inner: i32) -> Option<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{keeper}/task/{keeper}/children")).ok()?;
+    children.split_whitespace().filter_map(|pid| pid.parse().ok()).find(|pid: &i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
+        // Here, in the realm, in the host itself.
+        numbers.split_whitespace().rev().nth(1).and_then(|n| n.parse().ok()) == Some(inner)
+    })
+}

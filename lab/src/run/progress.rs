@@ -1,0 +1,93 @@
+//! The steps as they happen, for a person, on standard error.
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::figure4::{self, Handoff, ms_since};
+use crate::plex::Plex;
+use crate::plex::journal::Journal;
+use crate::scenario::{Action, Scenario};
+
+/// Whether to say something.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Nothing is said when false.
+    pub shown: bool,
+}
+
+impl Progress {
+    /// The sysplex is up.
+    pub fn up(self, plex: &Plex, network_ms: f64, up_ms: f64) {
+        if self.shown {
+            let (lpars, tasks) = (plex.sysplex.lpars.len(), plex.started.len());
+            eprintln!("  network of {lpars} LPARs up in {network_ms:.0} ms, {tasks} started tasks ready after {up_ms:.0} ms");
+            for warning in plex.sysplex.warnings() {
+                eprintln!("  warning {}: {}", warning.code, warning.message);
+            }
+        }
+    }
+
+    /// Says each of the nine steps when it is seen.
+    pub fn follow(self, journal: &Journal, scenario: &Scenario, start_ns: u64) -> Watcher {
+        let handoffs = scenario.steps.iter().filter_map(|step| match &step.action {
+            Action::Submit(submit) => {
+                Some(Handoff { job: submit.job.clone(), on: submit.on.clone(), user: submit.wanted.clone() })
+            }
+            _ => None,
+        });
+        let handoffs: Vec<_> = handoffs.collect();
+        let (stop, mut stopped) = oneshot::channel();
+        let journal = journal.clone();
+        let shown = self.shown;
+        let task = tokio::spawn(async move {
+            let mut said = vec![[false; 9]; handoffs.len()];
+            let mut changes = journal.changes();
+            loop {
+                if shown {
+                    say(&journal, &handoffs, &mut said, start_ns);
+                }
+                tokio::select! {
+                    _ = &mut stopped => break,
+                    _ = changes.changed() => {}
+                }
+            }
+            if shown {
+                say(&journal, &handoffs, &mut said, start_ns);
+            }
+        });
+        Watcher { stop, task }
+    }
+}
+
+fn say(journal: &Journal, handoffs: &[Handoff], said: &mut [[bool; 9]], start_ns: u64) {
+    let events = journal.events();
+    let mut lines = Vec::new();
+    for (handoff, said) in handoffs.iter().zip(said) {
+        for (step, said) in figure4::seen(&events, handoff).into_iter().zip(said) {
+            let Some(step) = step.filter(|_| !*said) else { continue };
+            *said = true;
+            lines.push((step.t_ns.unwrap_or(0), step));
+        }
+    }
+    lines.sort_by_key(|(t_ns, step)| (*t_ns, step.n));
+    for (_, step) in lines {
+        match step.t_ns {
+            Some(t_ns) => eprintln!("  {} {:>8.1} ms  {}", step.n, ms_since(start_ns, t_ns), step.name),
+            None => eprintln!("  {}          -   {}", step.n, step.name),
+        }
+    }
+}
+
+/// Says steps until it is told to finish.
+pub struct Watcher {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Watcher {
+    /// Says what is left and ends.
+    pub async fn finish(self) {
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}

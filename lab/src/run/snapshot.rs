@@ -1,0 +1,51 @@
+//! Asking the kernel while the program is stopped in the debugger.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use evidence::{Direction, Flows, socket_holders};
+
+use super::proofs::{Link, Snapshot};
+use crate::plex::{Plex, PlexError};
+
+/// A packet may be on its way between two interfaces while they are read; then they are read again, so many times.
+const READINGS: u32 = 20;
+const BETWEEN_READINGS: Duration = Duration::from_millis(10);
+
+/// Takes the snapshot for one connection.
+///
+/// # Errors
+/// When the kernel cannot be asked.
+pub async fn take(
+    plex: &mut Plex,
+    link: &Link,
+    tasks: &BTreeMap<i32, (String, String)>,
+) -> Result<Snapshot, PlexError> {
+    let mut snapshot = Snapshot { tasks: tasks.clone(), ..Snapshot::default() };
+    for (name, view) in &plex.views {
+        snapshot.sockets.insert(name.clone(), view.connections()?);
+    }
+    snapshot.holders = socket_holders()?;
+    if let Some(owner) = plex.sysplex.lpar_named(&link.owner).map(|owner| owner.index) {
+        snapshot.vcrt = plex.distribution.vcrt(owner).await?;
+    }
+    for _ in 0..READINGS {
+        snapshot.flows = plex.recorder.flows()?;
+        if is_quiet(&snapshot.flows, link) {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_READINGS).await;
+    }
+    Ok(snapshot)
+}
+
+/// Has every packet from the client been seen on all interfaces of its way?
+fn is_quiet(flows: &Flows, link: &Link) -> bool {
+    let counts: Vec<u64> = flows
+        .iter()
+        .filter(|(key, _)| key.source == link.client && key.destination == link.dvipa)
+        .filter(|(key, _)| key.direction == Direction::In || key.system == link.owner)
+        .map(|(_, seen)| seen.packets)
+        .collect();
+    counts.windows(2).all(|pair| pair[0] == pair[1])
+}

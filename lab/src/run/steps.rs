@@ -1,0 +1,315 @@
+//! The steps of a scenario, one after the other: act, then wait for what must be seen.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use evidence::{Event, What};
+
+use super::diagnose::Failure;
+use super::figure4::Handoff;
+use super::proofs::{self, Link, Snapshot};
+use super::result::Proof;
+use super::snapshot;
+use crate::plex::journal::View;
+use crate::plex::tasks::{self, TaskHandle};
+use crate::plex::{Plex, PlexError};
+use crate::scenario::{Action, Expect, Logon, Scenario, Step, Submit, Symptom, WaitsFor};
+
+/// What the steps have brought about so far.
+pub struct Stage<'a> {
+    plex: &'a mut Plex,
+    scenario: &'a Scenario,
+    clients: BTreeMap<String, TaskHandle>,
+    jobs: BTreeMap<String, TaskHandle>,
+    /// The jobs that were submitted, in order.
+    pub handoffs: Vec<Handoff>,
+    links: BTreeMap<String, (Link, Snapshot)>,
+    /// What the kernel has shown so far.
+    pub proofs: Vec<Proof>,
+}
+
+/// Why a step did not go as it should.
+pub enum StepError {
+    /// The scenario failed.
+    Failed(Failure),
+    /// The lab failed, which says nothing of the scenario.
+    Lab(PlexError),
+}
+
+impl From<Failure> for StepError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl<E: Into<PlexError>> From<E> for StepError {
+    fn from(error: E) -> Self {
+        Self::Lab(error.into())
+    }
+}
+
+impl<'a> Stage<'a> {
+    /// Nothing has happened yet.
+    pub fn new(plex: &'a mut Plex, scenario: &'a Scenario) -> Self {
+        let (clients, jobs, links) = Default::default();
+        Self { plex, scenario, clients, jobs, handoffs: Vec::new(), links, proofs: Vec::new() }
+    }
+
+    /// Does one step.
+    ///
+    /// # Errors
+    /// What was awaited and what was seen instead.
+    pub async fn step(&mut self, step: &Step) -> Result<(), StepError> {
+        match &step.action {
+            Action::Logon(logon) => self.logon(logon, step.within).await,
+            Action::Submit(submit) => self.submit(submit, step.within).await,
+            Action::Attach { job } => self.attach(job, step.within).await,
+            Action::Resume { job } => self.resume(job, step.within).await,
+            Action::Expect(expect) => self.expect(expect),
+        }
+    }
+
+    async fn logon(&mut self, logon: &Logon, within: Duration) -> Result<(), StepError> {
+        self.plex.distribution.settle().await?;
+        let sessions = self.scenario.sessions_of(&logon.user);
+        let argv = tasks::client(&logon.user, &logon.via.to_string(), sessions, within);
+        let client = self.plex.start(&logon.from, &logon.user, argv).await?;
+        self.clients.insert(logon.user.clone(), client);
+
+        let seen = self.plex.journal.wait_for(within, |view| {
+            let failed = view.find(|event| match &event.what {
+                What::ConnectFailed { what, address, how, reason } if event.task == logon.user && what != "engine" => {
+                    Some(format!("the client's connection to {address} ({what}) failed: {how}, {reason}"))
+                }
+                _ => None,
+            });
+            let exit = view.exit_of(&logon.from, &logon.user).map(ended_early);
+            let on = view.find(|event| match &event.what {
+                What::LoggedOn { user, on } if *user == logon.user => Some(on.clone()),
+                _ => None,
+            });
+            on.map(Ok).or(failed.map(Err)).or(exit.map(Err))
+        });
+        let late = || Err(format!("{} is not logged on within {}", logon.user, humantime::format_duration(within)));
+        let on = seen.await.unwrap_or_else(late).map_err(|what| Failure::new(Symptom::LogonFailed, what))?;
+        match &logon.on {
+            Some(expected) if *expected != on => {
+                let what = format!("the logon of {} landed on {on}, expected {expected}", logon.user);
+                Err(Failure::new(Symptom::LogonElsewhere, what).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn submit(&mut self, submit: &Submit, within: Duration) -> Result<(), StepError> {
+        let handoff = Handoff { job: submit.job.clone(), on: submit.on.clone(), user: submit.wanted.clone() };
+        self.handoffs.push(handoff.clone());
+        let job = self.plex.start(&submit.on, &submit.job, tasks::job(&submit.job, &submit.user, &submit.test)).await?;
+        self.jobs.insert(submit.job.clone(), job);
+
+        let seen = self.plex.journal.wait_for(within, |view| {
+            let Some(session) = session_of(view, &handoff) else { return job_over(view, &handoff).map(Err) };
+            match submit.waits_for {
+                None => Some(Ok(())),
+                Some(WaitsFor::Register) if was_notified(view, session) => {
+                    Some(Err(format!("{} was notified at once, expected that its session waits for a register connection", handoff.user)))
+                }
+                Some(WaitsFor::Register) => Some(Ok(())),
+                Some(WaitsFor::Engine) => was_notified(view, session).then_some(Ok(())).or_else(|| job_over(view, &handoff).map(Err)),
+            }
+        });
+        let late = || Err(format!("{} does not wait for its debugger within {}", submit.job, humantime::format_duration(within)));
+        let seen = seen.await.unwrap_or_else(late);
+        Ok(seen.map_err(|what| Failure::new(Symptom::JobFailed, what).of(&handoff))?)
+    }
+
+    /// Waits until the program stands in the debugger, then asks the kernel.
+    async fn attach(&mut self, job: &str, within: Duration) -> Result<(), StepError> {
+        let Some(handoff) = self.handoffs.iter().find(|handoff| handoff.job == job).cloned() else { return Ok(()) };
+        let seen = self.plex.journal.wait_for(within, |view| attached(view, &handoff));
+        let stopped = match seen.await {
+            Some(result) => result?,
+            None => return Err(self.plex.journal.look(|view| not_attached(view, &handoff, within)).into()),
+        };
+        let link = self.link(&handoff, stopped);
+        let snapshot = snapshot::take(self.plex, &link, &self.all_tasks()).await?;
+        let found = proofs::of_handoff(&self.plex.sysplex, &link, &snapshot);
+        let missing = found.iter().find(|proof| !proof.ok).cloned();
+        self.proofs.extend(found);
+        self.links.insert(job.to_owned(), (link, snapshot));
+        match missing {
+            None => Ok(()),
+            Some(proof) => {
+                let what = format!("expected from the kernel: {}; {} shows: {}", proof.claim, proof.source, proof.shown);
+                Err(Failure::new(Symptom::EvidenceMissing, what).of(&handoff).into())
+            }
+        }
+    }
+
+    fn link(&self, handoff: &Handoff, (client, dvipa): (SocketAddrV4, SocketAddrV4)) -> Link {
+        let sysplex = &self.plex.sysplex;
+        let owner = sysplex.dvipa(*dvipa.ip()).and_then(|dvipa| sysplex.lpar(dvipa.owner));
+        let logon = self.plex.journal.look(|view| {
+            view.find(|event| match &event.what {
+                What::Logon { user, peer: SocketAddr::V4(peer), local: SocketAddr::V4(local), .. } if *user == handoff.user => {
+                    Some((*peer, *local, event.system.clone()))
+                }
+                _ => None,
+            })
+        });
+        let logon = logon.filter(|(_, local, _)| sysplex.dvipa(*local.ip()).is_some());
+        let others = self.handoffs.iter().filter(|other| other.user == handoff.user && other.job != handoff.job);
+        Link {
+            job: handoff.job.clone(),
+            on: handoff.on.clone(),
+            client,
+            dvipa,
+            owner: owner.map_or_else(|| handoff.on.clone(), |owner| owner.name.clone()),
+            logon,
+            also_on: others.map(|other| other.on.clone()).collect(),
+        }
+    }
+
+    fn all_tasks(&self) -> BTreeMap<i32, (String, String)> {
+        let all = self.plex.started.iter().chain(self.clients.values()).chain(self.jobs.values());
+        all.map(|task| (task.running.realm_pid, (task.system.clone(), task.name.clone()))).collect()
+    }
+
+    async fn resume(&mut self, job: &str, within: Duration) -> Result<(), StepError> {
+        let Some(handoff) = self.handoffs.iter().find(|handoff| handoff.job == job).cloned() else { return Ok(()) };
+        if let Some(stdin) = self.clients.get_mut(&handoff.user).and_then(|client| client.stdin.as_mut()) {
+            stdin.write_all(b"continue\n")?;
+        }
+        let seen = self.plex.journal.wait_for(within, |view| {
+            let session = session_of(view, &handoff)?;
+            let broken = view.find(|event| match &event.what {
+                What::DebugBroken { session: of, reason } if of == session => Some(reason.clone()),
+                _ => None,
+            });
+            let finished = |event: &Event| matches!(&event.what, What::DebugFinished { session: of } if of == session);
+            let finished = view.events.iter().any(finished);
+            match job_end(view, &handoff) {
+                Some(("debugged", _)) if finished => Some(Ok(())),
+                Some((how, reason)) if how != "debugged" => Some(Err(format!("{job} ended: {how}, {reason}"))),
+                _ => broken.map(Err),
+            }
+        });
+        let late = || Err(format!("{job} has not run to its end within {}", humantime::format_duration(within)));
+        let seen = seen.await.unwrap_or_else(late);
+        Ok(seen.map_err(|what| Failure::new(Symptom::SessionBroken, what).of(&handoff))?)
+    }
+
+    fn expect(&mut self, expect: &Expect) -> Result<(), StepError> {
+        let Some((link, _)) = self.links.get(&expect.job) else {
+            let what = format!("expected evidence of {}, which was not attached before this step", expect.job);
+            return Err(Failure::new(Symptom::EvidenceMissing, what).into());
+        };
+        let crosses = link.on != link.owner;
+        let wrong = [
+            expect.on.as_ref().filter(|on| **on != link.on).map(|on| format!("on {on}, it is on {}", link.on)),
+            expect.port.filter(|port| *port != link.dvipa.port()).map(|port| format!("port {port}, it is {}", link.dvipa.port())),
+            expect.crosses_xcf.filter(|expected| *expected != crosses).map(|expected| {
+                let crossing = |it: bool| if it { "crosses XCF" } else { "crosses no XCF" };
+                format!("that the traffic {}, it {}", crossing(expected), crossing(crosses))
+            }),
+        ];
+        match wrong.into_iter().flatten().next() {
+            None => Ok(()),
+            Some(wrong) => {
+                let what = format!("expected of {}'s connection: {wrong}", expect.job);
+                Err(Failure::new(Symptom::EvidenceMissing, what).into())
+            }
+        }
+    }
+}
+
+fn ended_early(exit: &crate::plex::journal::TaskExit) -> String {
+    let last = exit.last_words.iter().rev().find(|line| !line.trim().is_empty());
+    format!("the client ended ({}){}", exit.how, last.map_or_else(String::new, |line| format!(": {line}")))
+}
+
+fn session_of<'v>(view: View<'v>, handoff: &Handoff) -> Option<&'v str> {
+    view.find(|event| match &event.what {
+        What::JobWaiting { session, .. } if event.task == handoff.job => Some(session.as_str()),
+        _ => None,
+    })
+}
+
+fn was_notified(view: View<'_>, wanted: &str) -> bool {
+    view.events.iter().any(|event| matches!(&event.what, What::MinerNotified { session, .. } if session == wanted))
+}
+
+fn job_end<'v>(view: View<'v>, handoff: &Handoff) -> Option<(&'v str, &'v str)> {
+    view.find(|event| match &event.what {
+        What::JobEnded { how, reason } if event.task == handoff.job => Some((how.as_str(), reason.as_str())),
+        _ => None,
+    })
+}
+
+/// The job is over, in words.
+fn job_over(view: View<'_>, handoff: &Handoff) -> Option<String> {
+    let ended = job_end(view, handoff).map(|(how, reason)| format!("{} ended: {how}, {reason}", handoff.job));
+    let exit = || view.exit_of(&handoff.on, &handoff.job).map(|exit| format!("{} ended: {}", handoff.job, exit.how));
+    ended.or_else(exit)
+}
+
+/// The two ends of the connection once the program is stopped before the client's eyes, or what went wrong.
+fn attached(view: View<'_>, handoff: &Handoff) -> Option<Result<(SocketAddrV4, SocketAddrV4), Failure>> {
+    let fail = |symptom, what: String| Some(Err(Failure::new(symptom, what).of(handoff)));
+    let session = session_of(view, handoff)?;
+    for event in view.events {
+        match &event.what {
+            What::ConnectFailed { what, address, how, reason } if event.task == handoff.user && what == "engine" => {
+                let symptom = if how == "timed_out" { Symptom::EngineConnectionTimedOut } else { Symptom::EngineConnectionRefused };
+                return fail(symptom, format!("the client's connection to {address} failed: {how}, {reason}"));
+            }
+            What::EngineTurnedAway { session: of, refusal } if of == session => {
+                return fail(Symptom::EngineTurnedAway, format!("the client's connection was turned away: {}, {}", refusal.code, refusal.reason));
+            }
+            What::DebugBroken { session: of, reason } if of == session => {
+                return fail(Symptom::SessionBroken, format!("the debug conversation broke off: {reason}"));
+            }
+            What::DebuggerAnswered { session: of, job, job_system } if of == session && (*job != handoff.job || *job_system != handoff.on) => {
+                let what = format!("the client talks to {job} on {job_system}, expected {} on {}", handoff.job, handoff.on);
+                return fail(Symptom::SessionBroken, what);
+            }
+            What::JobEnded { how, reason } if event.task == handoff.job => {
+                let symptom = if how == "timed_out_register" { Symptom::UserNotNotified } else { Symptom::JobFailed };
+                return fail(symptom, format!("{} ended: {how}, {reason}", handoff.job));
+            }
+            _ => {}
+        }
+    }
+    if let Some(exit) = view.exits.iter().find(|exit| exit.task == handoff.user) {
+        return fail(Symptom::SessionBroken, ended_early(exit));
+    }
+    let stopped = view.events.iter().any(|event| matches!(&event.what, What::ClientStopped { session: of, .. } if of == session));
+    let ends = view.find(|event| match &event.what {
+        What::SocketTaken { session: of, peer: SocketAddr::V4(peer), local: SocketAddr::V4(local) } if of == session => {
+            Some((*peer, *local))
+        }
+        _ => None,
+    });
+    ends.filter(|_| stopped).map(Ok)
+}
+
+/// Time is up: how far did it get?
+fn not_attached(view: View<'_>, handoff: &Handoff, within: Duration) -> Failure {
+    let within = humantime::format_duration(within);
+    let session = session_of(view, handoff);
+    let fail = |symptom, seen: &str| {
+        let what = format!("{} is not in the debugger of {} within {within}: {seen}", handoff.job, handoff.user);
+        Failure::new(symptom, what).of(handoff)
+    };
+    let Some(session) = session else { return fail(Symptom::StepTimedOut, "the job does not wait yet") };
+    let client_knows = view.events.iter().any(|event| matches!(&event.what, What::Notified { session: of, .. } if of == session));
+    if client_knows {
+        fail(Symptom::StepTimedOut, "the client was notified, but the session did not begin")
+    } else if was_notified(view, session) {
+        fail(Symptom::UserNotNotified, "the Debug Miner was told, the client was not")
+    } else {
+        fail(Symptom::UserNotNotified, "its session waits for a register connection")
+    }
+}

@@ -1,0 +1,213 @@
+//! Scenarios: what happens in a sysplex, and what must be seen.
+
+mod raw;
+mod resolve;
+
+use std::fmt;
+use std::net::SocketAddrV4;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sysplex::Sysplex;
+
+/// A scenario, checked against its topology.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its name: the file's, without the ending.
+    pub name: String,
+    /// One line for a person.
+    pub title: String,
+    /// The file.
+    pub file: PathBuf,
+    /// What it runs in.
+    pub sysplex: Sysplex,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// A broken twin: what must go wrong.
+    pub expect_failure: Option<ExpectFailure>,
+}
+
+impl Scenario {
+    /// Reads and checks a scenario file and its topology.
+    ///
+    /// # Errors
+    /// Everything that is wrong, ready to be shown: file, line, column, what was found and what was expected.
+    pub fn load(file: &Path) -> Result<Self, Vec<String>> {
+        resolve::load(file)
+    }
+
+    /// The sessions that this user's workstation is to expect.
+    pub fn sessions_of(&self, user: &str) -> usize {
+        let jobs = self.steps.iter().filter(|step| matches!(&step.action, Action::Attach { job } if self.user_of(job) == Some(user)));
+        jobs.count()
+    }
+
+    /// The user whose workstation a job asks for.
+    pub fn user_of(&self, job: &str) -> Option<&str> {
+        self.steps.iter().find_map(|step| match &step.action {
+            Action::Submit(submit) if submit.job == job => Some(submit.wanted.as_str()),
+            _ => None,
+        })
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What happens.
+    pub action: Action,
+    /// How long it may take.
+    pub within: Duration,
+}
+
+/// What happens in a step.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A user logs on from a workstation.
+    Logon(Logon),
+    /// A job is submitted.
+    Submit(Submit),
+    /// The user's engine is linked with the job, and the program stops at the breakpoint.
+    Attach {
+        /// The job.
+        job: String,
+    },
+    /// The user lets the program run to its end.
+    Resume {
+        /// The job.
+        job: String,
+    },
+    /// What the kernel's evidence of a job's handoff must show.
+    Expect(Expect),
+}
+
+/// A logon.
+#[derive(Clone, Debug)]
+pub struct Logon {
+    /// The user id.
+    pub user: String,
+    /// The workstation.
+    pub from: String,
+    /// What the client dials: the DVIPA, usually.
+    pub via: SocketAddrV4,
+    /// The LPAR on which it must land.
+    pub on: Option<String>,
+}
+
+/// A job.
+#[derive(Clone, Debug)]
+pub struct Submit {
+    /// Its name.
+    pub job: String,
+    /// The LPAR it runs on.
+    pub on: String,
+    /// The id it runs under.
+    pub user: String,
+    /// The TEST runtime option.
+    pub test: String,
+    /// The user whose workstation TEST asks for.
+    pub wanted: String,
+    /// What its session must wait for before the next step: `engine` once the user was told, `register` when the user is not
+    /// logged on yet.
+    pub waits_for: Option<WaitsFor>,
+}
+
+/// The two phases of a waiting session, as the operator's `D,U` names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// "waits for register connection".
+    Register,
+    /// "waits for engine connection".
+    Engine,
+}
+
+/// What the evidence of a handoff must show.
+#[derive(Clone, Debug)]
+pub struct Expect {
+    /// The job.
+    pub job: String,
+    /// The LPAR whose kernel holds the connection.
+    pub on: Option<String>,
+    /// The port of the connection.
+    pub port: Option<u16>,
+    /// Does the client's traffic cross XCF?
+    pub crosses_xcf: Option<bool>,
+}
+
+/// What must go wrong in a broken twin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectFailure {
+    /// What the user sees.
+    pub symptom: Symptom,
+    /// Why: an entry of the field catalogue.
+    pub cause: Option<String>,
+}
+
+/// What a user, or the operator, sees when it goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Symptom {
+    /// A started task did not come up, or ended.
+    TaskFailed,
+    /// The user cannot log on.
+    LogonFailed,
+    /// The logon landed on another LPAR than it must.
+    LogonElsewhere,
+    /// The job could not wait for a debugger.
+    JobFailed,
+    /// The session waits, and the user's client never hears of it.
+    UserNotNotified,
+    /// The client hears of the session, and its connection is refused.
+    EngineConnectionRefused,
+    /// The client hears of the session, and its connection is not answered.
+    EngineConnectionTimedOut,
+    /// The client's connection reaches a Debug Manager that turns it away.
+    EngineTurnedAway,
+    /// The debug conversation broke off.
+    SessionBroken,
+    /// A step was not done in time, for none of the reasons above.
+    StepTimedOut,
+    /// All went well for the user, and the kernel's evidence says otherwise.
+    EvidenceMissing,
+}
+
+impl Symptom {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::TaskFailed,
+        Self::LogonFailed,
+        Self::LogonElsewhere,
+        Self::JobFailed,
+        Self::UserNotNotified,
+        Self::EngineConnectionRefused,
+        Self::EngineConnectionTimedOut,
+        Self::EngineTurnedAway,
+        Self::SessionBroken,
+        Self::StepTimedOut,
+        Self::EvidenceMissing,
+    ];
+
+    /// The name as scenario files have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TaskFailed => "task-failed",
+            Self::LogonFailed => "logon-failed",
+            Self::LogonElsewhere => "logon-elsewhere",
+            Self::JobFailed => "job-failed",
+            Self::UserNotNotified => "user-not-notified",
+            Self::EngineConnectionRefused => "engine-connection-refused",
+            Self::EngineConnectionTimedOut => "engine-connection-timed-out",
+            Self::EngineTurnedAway => "engine-turned-away",
+            Self::SessionBroken => "session-broken",
+            Self::StepTimedOut => "step-timed-out",
+            Self::EvidenceMissing => "evidence-missing",
+        }
+    }
+}
+
+impl fmt::Display for Symptom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,83 @@
+//! The scenario file as it is written; every value knows its place.
+
+use serde::Deserialize;
+use sysplex::raw::{Spanned, Topology};
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    /// One line for a person.
+    pub(super) title: String,
+    /// The topology's file, beside this one.
+    pub(super) topology: Option<Spanned<String>>,
+    /// Or the topology itself.
+    pub(super) plex: Option<Topology>,
+    /// How long each step may take when it does not say.
+    pub(super) within: Option<Spanned<String>>,
+    /// A broken twin: what must go wrong.
+    pub(super) expect_failure: Option<ExpectFailure>,
+    /// What happens, in order.
+    #[serde(default)]
+    pub(super) step: Vec<Spanned<Step>>,
+}
+
+/// `expect_failure`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectFailure {
+    /// What the user sees.
+    pub(super) symptom: Spanned<String>,
+    /// Why: an entry of the field catalogue, such as `F02`.
+    pub(super) cause: Option<Spanned<String>>,
+}
+
+/// `[[step]]`: one action.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    pub(super) logon: Option<Logon>,
+    pub(super) submit: Option<Submit>,
+    pub(super) attach: Option<OfJob>,
+    pub(super) resume: Option<OfJob>,
+    pub(super) expect: Option<Expect>,
+    pub(super) within: Option<Spanned<String>>,
+}
+
+/// `logon`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Logon {
+    pub(super) user: Spanned<String>,
+    pub(super) from: Spanned<String>,
+    pub(super) via: Option<Spanned<String>>,
+    pub(super) on: Option<Spanned<String>>,
+}
+
+/// `submit`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Submit {
+    pub(super) job: Spanned<String>,
+    pub(super) on: Spanned<String>,
+    pub(super) user: Spanned<String>,
+    pub(super) test: Option<Spanned<String>>,
+    pub(super) waits_for: Option<Spanned<String>>,
+}
+
+/// `attach` and `resume`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfJob {
+    pub(super) job: Spanned<String>,
+}
+
+/// `expect`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Expect {
+    pub(super) job: Spanned<String>,
+    pub(super) on: Option<Spanned<String>>,
+    pub(super) port: Option<Spanned<u16>>,
+    pub(super) crosses: Option<Spanned<String>>,
+}

@@ -1,0 +1,249 @@
+//! From the file as it is written to a [`Scenario`]: every name must mean something, before anything starts.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+use std::time::Duration;
+
+use sysplex::raw::Spanned;
+use sysplex::{Diagnostic, StartedTask, Sysplex, did_you_mean};
+
+use super::{Action, Expect, ExpectFailure, Logon, Scenario, Step, Submit, Symptom, WaitsFor, raw};
+
+const DEFAULT_WITHIN: Duration = Duration::from_secs(5);
+
+pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
+    let shown = path.display().to_string();
+    let source = read(path)?;
+    let render = |problems: Vec<Diagnostic>| problems.iter().map(|p| p.render(&shown, &source)).collect::<Vec<_>>();
+    let file: raw::File = toml::from_str(&source).map_err(|e| render(vec![Diagnostic::from_toml(&e)]))?;
+    let sysplex = sysplex_of(&file, path, &render)?;
+    let mut resolver = Resolver { sysplex: &sysplex, problems: Vec::new(), users: Vec::new(), jobs: Vec::new() };
+    let steps = resolver.steps(&file);
+    let expect_failure = file.expect_failure.as_ref().and_then(|expected| resolver.expect_failure(expected));
+    if !resolver.problems.is_empty() {
+        return Err(render(resolver.problems));
+    }
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Scenario { name, title: file.title, file: path.to_owned(), sysplex, steps, expect_failure })
+}
+
+fn read(path: &Path) -> Result<String, Vec<String>> {
+    std::fs::read_to_string(path).map_err(|e| vec![format!("error: cannot read {}: {e}", path.display())])
+}
+
+fn sysplex_of(
+    file: &raw::File,
+    path: &Path,
+    render: &impl Fn(Vec<Diagnostic>) -> Vec<String>,
+) -> Result<Sysplex, Vec<String>> {
+    match (&file.topology, &file.plex) {
+        (Some(named), None) => {
+            let beside = path.parent().unwrap_or(Path::new("")).join(named.get_ref());
+            let source = std::fs::read_to_string(&beside).map_err(|e| {
+                let message = format!("cannot read the topology {}: {e}", beside.display());
+                render(vec![Diagnostic::new(named.span(), message)])
+            })?;
+            let shown = beside.display().to_string();
+            Sysplex::from_toml(&source).map_err(|all| all.iter().map(|p| p.render(&shown, &source)).collect())
+        }
+        (None, Some(topology)) => topology.resolve().map_err(render),
+        (None, None) => {
+            let message = "no topology: expected `topology = \"FILE\"` or the tables `[plex]`, `[[plex.lpar]]`, ...";
+            Err(render(vec![Diagnostic::new(0..0, message)]))
+        }
+        (Some(named), Some(_)) => {
+            let message = "two topologies: expected either `topology = \"FILE\"` or the tables `[plex]`, not both";
+            Err(render(vec![Diagnostic::new(named.span(), message)]))
+        }
+    }
+}
+
+struct Resolver<'a> {
+    sysplex: &'a Sysplex,
+    problems: Vec<Diagnostic>,
+    users: Vec<String>,
+    jobs: Vec<String>,
+}
+
+impl Resolver<'_> {
+    fn steps(&mut self, file: &raw::File) -> Vec<Step> {
+        let default = file.within.as_ref().and_then(|text| self.duration(text)).unwrap_or(DEFAULT_WITHIN);
+        if file.step.is_empty() {
+            self.problem(0..0, "no steps: expected at least one [[step]]".into(), None);
+        }
+        let steps = file.step.iter().filter_map(|step| {
+            let within = step.get_ref().within.as_ref().and_then(|text| self.duration(text)).unwrap_or(default);
+            Some(Step { action: self.action(step)?, within })
+        });
+        steps.collect()
+    }
+
+    fn action(&mut self, step: &Spanned<raw::Step>) -> Option<Action> {
+        let raw::Step { logon, submit, attach, resume, expect, within: _ } = step.get_ref();
+        let count = [logon.is_some(), submit.is_some(), attach.is_some(), resume.is_some(), expect.is_some()];
+        let count = count.into_iter().filter(|&there| there).count();
+        if count != 1 {
+            let expected = "expected exactly one of: logon, submit, attach, resume, expect";
+            self.problem(step.span(), format!("a step with {count} actions: {expected}"), None);
+            return None;
+        }
+        if let Some(logon) = logon {
+            return self.logon(logon).map(Action::Logon);
+        }
+        if let Some(submit) = submit {
+            return self.submit(submit).map(Action::Submit);
+        }
+        if let Some(expect) = expect {
+            return self.expect(expect).map(Action::Expect);
+        }
+        let attach_job = attach.as_ref().and_then(|attach| self.job(&attach.job)).map(|job| Action::Attach { job });
+        attach_job.or_else(|| {
+            let resume = resume.as_ref()?;
+            Some(Action::Resume { job: self.job(&resume.job)? })
+        })
+    }
+
+    fn logon(&mut self, logon: &raw::Logon) -> Option<Logon> {
+        let user = self.mvs_name(&logon.user, "user id")?;
+        self.users.push(user.clone());
+        let workstations: Vec<&str> = self.sysplex.workstations.iter().map(|w| w.name.as_str()).collect();
+        let from = self.one_of(&logon.from, "workstation", &workstations)?;
+        let on = match &logon.on {
+            Some(on) => Some(self.lpar(on)?),
+            None => None,
+        };
+        Some(Logon { user, from, via: self.via(logon)?, on })
+    }
+
+    /// The address that the client dials; by default the first DVIPA at the RSE daemon's port.
+    fn via(&mut self, logon: &raw::Logon) -> Option<SocketAddrV4> {
+        if let Some(via) = &logon.via {
+            let parsed = via.get_ref().parse().ok();
+            if parsed.is_none() {
+                let message = format!("`{}` is no address: expected ADDRESS:PORT, such as 10.10.10.1:4035", via.get_ref());
+                self.problem(via.span(), message, None);
+            }
+            return parsed;
+        }
+        let ports = self.sysplex.lpars.iter().flat_map(|lpar| &lpar.tasks).find_map(|task| match task {
+            StartedTask::Rsed { port, .. } => Some(*port),
+            StartedTask::DebugManager { .. } => None,
+        });
+        let address: Option<Ipv4Addr> = self.sysplex.dvipas.first().map(|dvipa| dvipa.address);
+        let via = address.zip(ports).map(|(address, port)| SocketAddrV4::new(address, port));
+        if via.is_none() {
+            let message = "the topology has no DVIPA or no RSE daemon: expected `via = \"ADDRESS:PORT\"` in this logon";
+            self.problem(logon.user.span(), message.into(), None);
+        }
+        via
+    }
+
+    fn submit(&mut self, submit: &raw::Submit) -> Option<Submit> {
+        let job = self.mvs_name(&submit.job, "job name")?;
+        if self.jobs.contains(&job) {
+            self.problem(submit.job.span(), format!("job `{job}` is submitted twice: expected another name"), None);
+        }
+        self.jobs.push(job.clone());
+        let on = self.lpar(&submit.on)?;
+        let user = self.mvs_name(&submit.user, "user id")?;
+        let test = submit.test.as_ref().map_or_else(|| format!("TEST(,,,DBMDT%{user}:*)"), |test| test.get_ref().clone());
+        let wanted = wanted_user(&test).unwrap_or(&user).to_owned();
+        let waits_for = match submit.waits_for.as_ref() {
+            None => None,
+            Some(text) => {
+                let word = self.one_of(text, "phase", &["register", "engine"])?;
+                Some(if word == "register" { WaitsFor::Register } else { WaitsFor::Engine })
+            }
+        };
+        Some(Submit { job, on, user, test, wanted, waits_for })
+    }
+
+    fn expect(&mut self, expect: &raw::Expect) -> Option<Expect> {
+        let job = self.job(&expect.job)?;
+        let on = match &expect.on {
+            Some(on) => Some(self.lpar(on)?),
+            None => None,
+        };
+        let crosses_xcf = match &expect.crosses {
+            Some(text) => Some(self.one_of(text, "segment", &["xcf", "nothing"])? == "xcf"),
+            None => None,
+        };
+        let port = expect.port.as_ref().map(|port| *port.get_ref());
+        Some(Expect { job, on, port, crosses_xcf })
+    }
+
+    fn expect_failure(&mut self, expected: &raw::ExpectFailure) -> Option<ExpectFailure> {
+        let names = Symptom::ALL.map(Symptom::as_str);
+        let name = self.one_of(&expected.symptom, "symptom", &names)?;
+        let symptom = Symptom::ALL.into_iter().find(|symptom| symptom.as_str() == name)?;
+        Some(ExpectFailure { symptom, cause: expected.cause.as_ref().map(|cause| cause.get_ref().clone()) })
+    }
+
+    fn job(&mut self, job: &Spanned<String>) -> Option<String> {
+        let jobs = self.jobs.clone();
+        let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
+        self.one_of(job, "job submitted before this step", &jobs)
+    }
+
+    fn lpar(&mut self, name: &Spanned<String>) -> Option<String> {
+        let names: Vec<&str> = self.sysplex.lpars.iter().map(|lpar| lpar.name.as_str()).collect();
+        self.one_of(name, "LPAR", &names)
+    }
+
+    fn one_of(&mut self, found: &Spanned<String>, kind: &str, right: &[&str]) -> Option<String> {
+        let word = found.get_ref();
+        if right.contains(&word.as_str()) {
+            return Some(word.clone());
+        }
+        let list = if right.is_empty() { "none".to_owned() } else { right.join(", ") };
+        let help = did_you_mean(word, right.iter().copied());
+        self.problem(found.span(), format!("no {kind} `{word}`: there is {list}"), help);
+        None
+    }
+
+    fn mvs_name(&mut self, name: &Spanned<String>, kind: &str) -> Option<String> {
+        let text = name.get_ref();
+        let national = |b: u8| b.is_ascii_uppercase() || matches!(b, b'@' | b'#' | b'$');
+        let good = (1..=8).contains(&text.len())
+            && text.bytes().all(|b| national(b) || b.is_ascii_digit())
+            && text.bytes().next().is_some_and(national);
+        if !good {
+            let rule = "expected 1 to 8 of A-Z, 0-9, @, #, $, not starting with a digit";
+            let help = (text.len() <= 8 && text.chars().any(|c| c.is_ascii_lowercase()))
+                .then(|| format!("did you mean `{}`?", text.to_uppercase()));
+            self.problem(name.span(), format!("`{text}` is not a {kind}: {rule}"), help);
+        }
+        good.then(|| text.clone())
+    }
+
+    fn duration(&mut self, text: &Spanned<String>) -> Option<Duration> {
+        let parsed = humantime::parse_duration(text.get_ref());
+        if let Err(e) = &parsed {
+            let message = format!("`{}` is not a duration ({e}): expected such as \"2s\" or \"150ms\"", text.get_ref());
+            self.problem(text.span(), message, None);
+        }
+        parsed.ok()
+    }
+
+    fn problem(&mut self, span: std::ops::Range<usize>, message: String, help: Option<String>) {
+        self.problems.push(Diagnostic::new(span, message).with_help(help));
+    }
+}
+
+/// The user in `TEST(,,,DBMDT%USER:*)`. What is wrong with the option itself the debugger says when the job starts.
+fn wanted_user(test: &str) -> Option<&str> {
+    let (_, rest) = test.split_once("DBMDT%")?;
+    rest.split(|c: char| matches!(c, ':' | ')' | ',')).next().filter(|user| !user.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wanted_user_is_read_from_the_test_option() {
+        assert_eq!(wanted_user("TEST(,,,DBMDT%IBMUSER:*)"), Some("IBMUSER"));
+        assert_eq!(wanted_user("TEST(ALL,,PROMPT,DBMDT%U)"), Some("U"));
+        assert_eq!(wanted_user("TEST(,,,DBMDT:*)"), None);
+    }
+}
