@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 
 use common::*;
@@ -109,10 +110,12 @@ fn waiting_ends_in_time_and_tokens_open_one_door_once() {
     assert_eq!(refusal(attach(&wrong).1), RefusalCode::NotWaiting);
     wrong.session = "LPAR9.1".parse().expect("session");
     assert_eq!(refusal(attach(&wrong).1), RefusalCode::UnknownSession);
-    let (_engine, answer) = attach(&right);
+    let (mut engine, answer) = attach(&right);
     assert!(matches!(answer, ToEngine::Accepted { .. }));
     assert_eq!(refusal(attach(&right).1), RefusalCode::BadToken);
-    taking.join().expect("claimant");
+    drop(taking.join().expect("claimant"));
+    let ended = engine.0.read(&mut [0]).expect("the end of the connection");
+    assert_eq!(ended, 0, "once the debugger closes the socket nobody holds it");
     // A role that does not belong here.
     let mut stranger = Peer::connect(host, Role::Engine);
     assert!(matches!(stranger.hear(), ToDebugger::Refused(r) if r.code == RefusalCode::Role));

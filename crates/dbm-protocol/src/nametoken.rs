@@ -251,6 +251,31 @@ mod tests {
         assert_eq!(retrieve(run.path(), DBM_NAME).expect("retrieve"), [7; 16]);
     }
 
+    fn read_whole(run: &Path) {
+        match retrieve(run, DBM_NAME) {
+            Ok(read) => assert!(read[0] != 0 && read.iter().all(|&b| b == read[0]), "half a token: {read:?}"),
+            Err(NameTokenError::NotFound { .. }) => {}
+            Err(e) => panic!("half a token: {e}"),
+        }
+    }
+
+    #[test]
+    fn readers_never_see_half_a_token() {
+        let run = tempfile::tempdir().expect("temp dir");
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    read_whole(run.path());
+                }
+            });
+            for n in 0..2000_u32 {
+                drop(create(run.path(), DBM_NAME, [(n % 255) as u8 + 1; 16]).expect("create"));
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+
     #[test]
     fn of_many_creators_one_wins_and_readers_see_whole_tokens() {
         let run = tempfile::tempdir().expect("temp dir");
@@ -263,9 +288,7 @@ mod tests {
                         scope.spawn(move || {
                             together.wait();
                             let pair = create(run, DBM_NAME, [n; 16]);
-                            if let Ok(read) = retrieve(run, DBM_NAME) {
-                                assert!(read[0] != 0 && read.iter().all(|&b| b == read[0]), "half a token: {read:?}");
-                            }
+                            read_whole(run);
                             pair
                         })
                     })

@@ -86,20 +86,22 @@ impl Batch {
 
     /// A veth pair: the outer end up and at the bridge, the inner end in the host's namespace, down.
     pub fn veth(&mut self, veth: &Veth<'_>) {
+        self.pair(veth, true, vec![LinkAttribute::Controller(veth.bridge)]);
+    }
+
+    /// A veth pair that is at no bridge (`bridge` is not used), both ends down.
+    pub fn plain_veth(&mut self, veth: &Veth<'_>) {
+        self.pair(veth, false, vec![]);
+    }
+
+    fn pair(&mut self, veth: &Veth<'_>, up: bool, mut attributes: Vec<LinkAttribute>) {
         let (inner, inner_name) = veth.inner;
         let (outer, outer_name) = veth.outer;
-        let peer = vec![
-            LinkAttribute::IfName(inner_name.into()),
-            LinkAttribute::NetNsFd(veth.netns.as_raw_fd()),
-        ];
+        let peer = vec![LinkAttribute::IfName(inner_name.into()), LinkAttribute::NetNsFd(veth.netns.as_raw_fd())];
         let data = InfoData::Veth(InfoVeth::Peer(link(inner, false, peer)));
         let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
-        let attributes = vec![
-            LinkAttribute::IfName(outer_name.into()),
-            LinkAttribute::Controller(veth.bridge),
-            LinkAttribute::LinkInfo(info),
-        ];
-        let message = RouteNetlinkMessage::NewLink(link(outer, true, attributes));
+        attributes.extend([LinkAttribute::IfName(outer_name.into()), LinkAttribute::LinkInfo(info)]);
+        let message = RouteNetlinkMessage::NewLink(link(outer, up, attributes));
         self.push(format!("veth {outer_name} - {inner_name}"), CREATE, message);
     }
 

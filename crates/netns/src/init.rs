@@ -68,8 +68,11 @@ pub(crate) fn main(spec: &HostSpec, control: OwnedFd) -> ! {
         set_up(spec, &control).or_else(|e| sock::send(&control, &FromInit::Refused(e.to_string()), &[]))?;
         serve(&control)
     });
-    if let Err(e) = result {
-        eprintln!("init of {}: {e}", spec.name);
+    match result {
+        Ok(()) => {}
+        // The director is gone; that ends the host, and there is nobody to tell.
+        Err(e) if matches!(e.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {}
+        Err(e) => eprintln!("init of {}: {e}", spec.name),
     }
     std::process::exit(0)
 }

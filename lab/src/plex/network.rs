@@ -29,7 +29,7 @@ const LOCAL_TABLE: u32 = 255;
 const LOCAL_PRIORITY: u32 = 100;
 
 /// The two segments of the fabric.
-pub fn segments() -> Batch {
+pub(super) fn segments() -> Batch {
     let mut batch = Batch::default();
     batch.bridge(LAN_BRIDGE, "lan");
     batch.bridge(XCF_BRIDGE, "xcf");
@@ -40,7 +40,7 @@ pub fn segments() -> Batch {
 ///
 /// # Errors
 /// When the host is down.
-pub fn links(batch: &mut Batch, number: u32, host: &Host, is_lpar: bool) -> Result<(), HostError> {
+pub(super) fn links(batch: &mut Batch, number: u32, host: &Host, is_lpar: bool) -> Result<(), HostError> {
     let netns = host.netns()?.as_fd();
     let (lan, xcf) = (format!("lan{number}"), format!("xcf{number}"));
     batch.veth(&Veth { outer: (LAN_PORTS + number, &lan), bridge: LAN_BRIDGE, inner: (LAN_LINK, LAN), netns });
@@ -52,7 +52,7 @@ pub fn links(batch: &mut Batch, number: u32, host: &Host, is_lpar: bool) -> Resu
 
 /// An LPAR's own network: its addresses, its DVIPAs (on the LAN where it owns them, hidden on the loopback where it is a
 /// target), and the routes by which an owner sends packets on over XCF.
-pub fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConfig {
+pub(super) fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConfig {
     let mut config = NetConfig { up: vec![LOOPBACK, LAN_LINK, XCF_LINK], ..NetConfig::default() };
     config.sysctls = lpar_sysctls(lpar, ipv6);
     config.addresses = vec![(LAN_LINK, lpar.home, sysplex.lan.prefix_len()), (XCF_LINK, lpar.xcf, sysplex.xcf.prefix_len())];
@@ -95,7 +95,7 @@ fn lpar_sysctls(lpar: &Lpar, ipv6: bool) -> Vec<(String, String)> {
 }
 
 /// A workstation's network.
-pub fn workstation_config(sysplex: &Sysplex, workstation: &Workstation, ipv6: bool) -> NetConfig {
+pub(super) fn workstation_config(sysplex: &Sysplex, workstation: &Workstation, ipv6: bool) -> NetConfig {
     NetConfig {
         sysctls: no_ipv6(ipv6),
         up: vec![LOOPBACK, LAN_LINK],
@@ -111,7 +111,7 @@ fn no_ipv6(kernel_has_it: bool) -> Vec<(String, String)> {
 }
 
 /// Has this kernel IPv6?
-pub fn kernel_has_ipv6() -> bool {
+pub(super) fn kernel_has_ipv6() -> bool {
     std::path::Path::new("/proc/sys/net/ipv6").exists()
 }
 

@@ -24,7 +24,7 @@ const TASKS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the director is given.
 #[derive(Clone)]
-pub struct Orders {
+pub(super) struct Orders {
     /// The scenario.
     pub scenario: Scenario,
     /// The distributor's backend.
@@ -43,7 +43,7 @@ pub struct Orders {
 
 /// What the director reports to the program outside.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Report {
+pub(super) struct Report {
     /// The result, but for the time of the end.
     pub result: ScenarioResult,
     /// When the director was done, `CLOCK_MONOTONIC`.
@@ -53,7 +53,7 @@ pub struct Report {
 }
 
 /// Runs the scenario and writes the report, before anything is taken down.
-pub fn direct(realm: &Network, orders: &Orders, mut report_file: File) -> u8 {
+pub(super) fn direct(realm: &Network, orders: &Orders, mut report_file: File) -> u8 {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {

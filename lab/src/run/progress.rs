@@ -10,14 +10,14 @@ use crate::scenario::{Action, Scenario};
 
 /// Whether to say something.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     /// Nothing is said when false.
     pub shown: bool,
 }
 
 impl Progress {
     /// The sysplex is up.
-    pub fn up(self, plex: &Plex, network_ms: f64, up_ms: f64) {
+    pub(super) fn up(self, plex: &Plex, network_ms: f64, up_ms: f64) {
         if self.shown {
             let (lpars, tasks) = (plex.sysplex.lpars.len(), plex.started.len());
             eprintln!("  network of {lpars} LPARs up in {network_ms:.0} ms, {tasks} started tasks ready after {up_ms:.0} ms");
@@ -28,7 +28,7 @@ impl Progress {
     }
 
     /// Says each of the nine steps when it is seen.
-    pub fn follow(self, journal: &Journal, scenario: &Scenario, start_ns: u64) -> Watcher {
+    pub(super) fn follow(self, journal: &Journal, scenario: &Scenario, start_ns: u64) -> Watcher {
         let handoffs = scenario.steps.iter().filter_map(|step| match &step.action {
             Action::Submit(submit) => {
                 Some(Handoff { job: submit.job.clone(), on: submit.on.clone(), user: submit.wanted.clone() })
@@ -79,14 +79,14 @@ fn say(journal: &Journal, handoffs: &[Handoff], said: &mut [[bool; 9]], start_ns
 }
 
 /// Says steps until it is told to finish.
-pub struct Watcher {
+pub(super) struct Watcher {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
 impl Watcher {
     /// Says what is left and ends.
-    pub async fn finish(self) {
+    pub(super) async fn finish(self) {
         let _ = self.stop.send(());
         let _ = self.task.await;
     }

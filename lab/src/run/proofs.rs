@@ -38,10 +38,23 @@ pub struct Link {
     pub dvipa: SocketAddrV4,
     /// The LPAR that owns the DVIPA.
     pub owner: String,
-    /// The client's first connection, to the RSE daemon, and the LPAR that it reached.
-    pub logon: Option<(SocketAddrV4, SocketAddrV4, String)>,
+    /// The user's connections to the RSE daemon and the RSE server, and the LPAR that they must have reached.
+    pub logon: Vec<Logon>,
     /// LPARs on which the same workstation debugs another job; they may have connections from it.
     pub also_on: Vec<String>,
+}
+
+/// One of the two connections of a logon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logon {
+    /// `the logon`, or `the second connection of the logon`.
+    pub what: &'static str,
+    /// The client's end.
+    pub client: SocketAddrV4,
+    /// The other end.
+    pub dvipa: SocketAddrV4,
+    /// The LPAR.
+    pub on: String,
 }
 
 /// All proofs for one handoff.
@@ -58,13 +71,23 @@ pub fn of_handoff(sysplex: &Sysplex, link: &Link, snapshot: &Snapshot) -> Vec<Pr
     proofs.push(path_out(link, snapshot));
     if sysplex.dvipa(*link.dvipa.ip()).is_some() {
         let claim = format!("the distributor sent the engine's connection to {}", link.on);
-        proofs.push(routed(sysplex, snapshot, claim, link.client, link.dvipa, &link.on));
+        proofs.push(routed(sysplex, snapshot, claim, link));
     }
-    if let Some((client, rsed, lpar)) = &link.logon {
-        let claim = format!("the distributor sent the logon to {lpar}");
-        proofs.push(routed(sysplex, snapshot, claim, *client, *rsed, lpar));
-    }
+    proofs.extend(link.logon.iter().map(|logon| answered_by(logon, snapshot)));
     proofs
+}
+
+/// Who sent the SYN-ACK: the connection itself may be over, and gone from sockets and VCRT.
+fn answered_by(logon: &Logon, snapshot: &Snapshot) -> Proof {
+    let Logon { what, client, dvipa, on } = logon;
+    let claim = format!("{what} reached {on}");
+    let answers = snapshot.flows.iter().filter(|(key, seen)| {
+        key.direction == Direction::Out && key.source == *dvipa && key.destination == *client && seen.syn_ack > 0
+    });
+    let by: Vec<&str> = answers.map(|(key, _)| key.system.as_str()).collect();
+    let shown = if by.is_empty() { "nobody".to_owned() } else { by.join(" and ") };
+    let shown = format!("SYN-ACK from {dvipa} to {client} sent by {shown}");
+    Proof { claim, ok: by == [on.as_str()], source: "capture".into(), shown }
 }
 
 fn held_by_the_debugger(link: &Link, snapshot: &Snapshot) -> Proof {
@@ -181,20 +204,14 @@ fn in_words(flow: Option<FlowSeen>) -> String {
     flow.map_or_else(|| "none".into(), |flow| format!("{} packets, {} bytes", flow.packets, flow.payload))
 }
 
-fn routed(
-    sysplex: &Sysplex,
-    snapshot: &Snapshot,
-    claim: String,
-    client: SocketAddrV4,
-    dvipa: SocketAddrV4,
-    lpar: &str,
-) -> Proof {
-    let entry = snapshot.vcrt.iter().find(|entry| entry.client == client && entry.dvipa == dvipa);
+fn routed(sysplex: &Sysplex, snapshot: &Snapshot, claim: String, link: &Link) -> Proof {
+    let Link { client, dvipa, on, .. } = link;
+    let entry = snapshot.vcrt.iter().find(|entry| entry.client == *client && entry.dvipa == *dvipa);
     let target = entry.and_then(|entry| sysplex.lpar(entry.target));
     let shown = match target {
         Some(target) => format!("{client} > {dvipa} goes to {} ({})", target.name, target.xcf),
         None => format!("no entry for {client} > {dvipa}"),
     };
-    let ok = target.is_some_and(|target| target.name == lpar);
+    let ok = target.is_some_and(|target| target.name == *on);
     Proof { claim, ok, source: "VCRT".into(), shown }
 }

@@ -16,7 +16,7 @@ const BETWEEN_READINGS: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// When the kernel cannot be asked.
-pub async fn take(
+pub(super) async fn take(
     plex: &mut Plex,
     link: &Link,
     tasks: &BTreeMap<i32, (String, String)>,

@@ -18,7 +18,7 @@ use crate::plex::{Plex, PlexError};
 use crate::scenario::{Action, Expect, Logon, Scenario, Step, Submit, Symptom, WaitsFor};
 
 /// What the steps have brought about so far.
-pub struct Stage<'a> {
+pub(super) struct Stage<'a> {
     plex: &'a mut Plex,
     scenario: &'a Scenario,
     clients: BTreeMap<String, TaskHandle>,
@@ -31,7 +31,7 @@ pub struct Stage<'a> {
 }
 
 /// Why a step did not go as it should.
-pub enum StepError {
+pub(super) enum StepError {
     /// The scenario failed.
     Failed(Failure),
     /// The lab failed, which says nothing of the scenario.
@@ -52,7 +52,7 @@ impl<E: Into<PlexError>> From<E> for StepError {
 
 impl<'a> Stage<'a> {
     /// Nothing has happened yet.
-    pub fn new(plex: &'a mut Plex, scenario: &'a Scenario) -> Self {
+    pub(super) fn new(plex: &'a mut Plex, scenario: &'a Scenario) -> Self {
         let (clients, jobs, links) = Default::default();
         Self { plex, scenario, clients, jobs, handoffs: Vec::new(), links, proofs: Vec::new() }
     }
@@ -61,7 +61,7 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     /// What was awaited and what was seen instead.
-    pub async fn step(&mut self, step: &Step) -> Result<(), StepError> {
+    pub(super) async fn step(&mut self, step: &Step) -> Result<(), StepError> {
         match &step.action {
             Action::Logon(logon) => self.logon(logon, step.within).await,
             Action::Submit(submit) => self.submit(submit, step.within).await,
@@ -152,14 +152,19 @@ impl<'a> Stage<'a> {
         let sysplex = &self.plex.sysplex;
         let owner = sysplex.dvipa(*dvipa.ip()).and_then(|dvipa| sysplex.lpar(dvipa.owner));
         let logon = self.plex.journal.look(|view| {
-            view.find(|event| match &event.what {
-                What::Logon { user, peer: SocketAddr::V4(peer), local: SocketAddr::V4(local), .. } if *user == handoff.user => {
-                    Some((*peer, *local, event.system.clone()))
-                }
-                _ => None,
-            })
+            let of_user = view.events.iter().filter_map(|event| {
+                let (what, ends) = match &event.what {
+                    What::Logon { user, peer, local, .. } if *user == handoff.user => ("the logon", (peer, local)),
+                    What::LogonComplete { user, peer, local } if *user == handoff.user => {
+                        ("the second connection of the logon", (peer, local))
+                    }
+                    _ => return None,
+                };
+                let (SocketAddr::V4(client), SocketAddr::V4(dvipa)) = ends else { return None };
+                Some(proofs::Logon { what, client: *client, dvipa: *dvipa, on: event.system.clone() })
+            });
+            of_user.collect()
         });
-        let logon = logon.filter(|(_, local, _)| sysplex.dvipa(*local.ip()).is_some());
         let others = self.handoffs.iter().filter(|other| other.user == handoff.user && other.job != handoff.job);
         Link {
             job: handoff.job.clone(),

@@ -233,7 +233,7 @@ impl Resolver<'_> {
 /// The user in `TEST(,,,DBMDT%USER:*)`. What is wrong with the option itself the debugger says when the job starts.
 fn wanted_user(test: &str) -> Option<&str> {
     let (_, rest) = test.split_once("DBMDT%")?;
-    rest.split(|c: char| matches!(c, ':' | ')' | ',')).next().filter(|user| !user.is_empty())
+    rest.split([':', ')', ',']).next().filter(|user| !user.is_empty())
 }
 
 #[cfg(test)]

@@ -26,10 +26,11 @@ impl Manager {
         let system = self.settings.system.clone();
         self.send(conn, Reply::Miner(ToMiner::Registered { system }));
         self.emit(What::UserRegistered { user: user.to_string() });
+        // What waits here is withdrawn before the primary hears of the user and would ask for it to be told here.
+        self.wake(&user);
         if first {
             self.announce_user_on(&user);
         }
-        self.wake(&user);
     }
 
     pub(super) fn miner_gone(&mut self, conn: ConnId, user: &UserId) {

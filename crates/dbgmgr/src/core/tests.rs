@@ -177,15 +177,13 @@ pub(super) fn replies(out: &[Output], to: ConnId) -> Vec<Reply> {
 
 /// The code of the refusal among some outputs.
 pub(super) fn refusal(out: &[Output]) -> Option<RefusalCode> {
-    out.iter().find_map(|o| match o {
-        Output::Send { reply, .. } => match reply {
-            Reply::Miner(ToMiner::Refused(r))
-            | Reply::Debugger(ToDebugger::Refused(r))
-            | Reply::Engine(ToEngine::Refused(r))
-            | Reply::Claimant(ToClaimant::Refused(r))
-            | Reply::Hub(HubMessage::Refused(r)) => Some(r.code),
-            _ => None,
-        },
+    let mut replies = out.iter().filter_map(|o| if let Output::Send { reply, .. } = o { Some(reply) } else { None });
+    replies.find_map(|reply| match reply {
+        Reply::Miner(ToMiner::Refused(r))
+        | Reply::Debugger(ToDebugger::Refused(r))
+        | Reply::Engine(ToEngine::Refused(r))
+        | Reply::Claimant(ToClaimant::Refused(r))
+        | Reply::Hub(HubMessage::Refused(r)) => Some(r.code),
         _ => None,
     })
 }

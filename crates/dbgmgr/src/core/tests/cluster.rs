@@ -15,15 +15,16 @@ pub(super) struct Cluster {
     seen: Vec<usize>,
 }
 
+fn node(n: usize) -> World {
+    let mut settings = settings(&format!("LPAR{}", n + 1));
+    settings.hub = Some(([9, 9, 9, 1], 5337).into());
+    settings.client_port = 5334 + n as u16;
+    World::new(settings)
+}
+
 impl Cluster {
     /// `count` systems LPAR1, LPAR2, ...; the first owns HUBIP.
     pub(super) fn new(count: usize) -> Self {
-        let node = |n: usize| {
-            let mut settings = settings(&format!("LPAR{}", n + 1));
-            settings.hub = Some(([9, 9, 9, 1], 5337).into());
-            settings.client_port = 5334 + n as u16;
-            World::new(settings)
-        };
         let nodes = (0..count).map(node).collect();
         let mut cluster = Self { nodes, owner: Some(0), wires: BTreeMap::new(), seen: vec![0; count] };
         for n in 0..count {
@@ -102,6 +103,17 @@ impl Cluster {
         for (n, conn) in links {
             self.cut(n, conn);
         }
+        self.settle();
+    }
+
+    /// A system goes down without a word and comes up again, knowing nothing.
+    pub(super) fn restart(&mut self, n: usize) {
+        let now = self.nodes[n].now;
+        self.isolate(n);
+        self.nodes[n] = node(n);
+        self.nodes[n].now = now;
+        self.seen[n] = 0;
+        self.nodes[n].feed(Input::Start);
         self.settle();
     }
 

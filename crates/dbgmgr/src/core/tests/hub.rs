@@ -95,6 +95,33 @@ fn a_user_who_moves_to_another_system_is_told_there() {
 }
 
 #[test]
+fn a_user_lost_with_the_primary_is_told_where_he_logs_on_next() {
+    let mut c = Cluster::new(3);
+    c.nodes[0].miner("IBMUSER");
+    c.settle();
+    let job = c.nodes[1].job("IBMUSER");
+    c.settle();
+    assert_eq!(notified(&c.nodes[1], &job), 1);
+    c.restart(0);
+    c.pass(2 * SECOND);
+    let miner = c.nodes[2].miner("IBMUSER");
+    c.settle();
+    assert_eq!((c.nodes[2].notices(miner).len(), notified(&c.nodes[1], &job)), (1, 2));
+}
+
+#[test]
+fn a_user_who_logs_on_where_the_job_waits_is_nobody_elses_business() {
+    let mut c = Cluster::new(2);
+    let job = c.nodes[1].job("IBMUSER");
+    c.settle();
+    assert_eq!(c.nodes[0].manager.seeks.len(), 1);
+    let miner = c.nodes[1].miner("IBMUSER");
+    c.settle();
+    assert_eq!((c.nodes[1].notices(miner).len(), notified(&c.nodes[1], &job)), (1, 1));
+    assert_eq!((c.nodes[0].manager.seeks.len(), names(&c.nodes[0])), (0, vec![]));
+}
+
+#[test]
 fn without_a_hub_everyone_is_alone_and_tries_again() {
     let mut c = Cluster::new(2);
     let miner = c.nodes[0].miner("IBMUSER");

@@ -179,7 +179,7 @@ impl Run {
 
     /// Judges what was said since `from`.
     fn judge(&mut self, from: usize) {
-        for output in self.w.log[from..].to_vec() {
+        for output in self.w.log[from..].iter().cloned() {
             match output {
                 Output::Send { conn, reply } => {
                     assert!(!self.closed.contains(&conn), "{reply:?} is sent to a closed connection");

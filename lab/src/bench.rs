@@ -1,5 +1,0 @@
-//! placeholder
-/// Placeholder.
-pub fn up(_: &[u32], _: u32, _: bool) -> u8 {
-    0
-}

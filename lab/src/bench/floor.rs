@@ -1,0 +1,65 @@
+//! The kernel's floor: the same number of bare network namespaces, veth pairs and addresses, made one after the other by raw
+//! netlink. No process, no bridge, no route, no mount, no distribution.
+
+use std::fs::File;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use netns::{Batch, Veth};
+use nix::sched::{CloneFlags, setns, unshare};
+
+/// Indexes of the ends that stay outside.
+const OUTSIDE: u32 = 1000;
+
+/// How much is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Amount {
+    /// Network namespaces.
+    pub(super) namespaces: u32,
+    /// veth pairs, spread over them.
+    pub(super) pairs: u32,
+    /// Addresses, spread over them.
+    pub(super) addresses: u32,
+}
+
+/// Makes them in the calling process's namespaces and says how long it took.
+pub(super) fn measure(amount: Amount) -> io::Result<Duration> {
+    // A thread of its own, since it changes its namespace; everything goes away with its descriptors.
+    std::thread::scope(|scope| scope.spawn(|| make(amount)).join())
+        .unwrap_or_else(|_| Err(io::Error::other("the floor's thread panicked")))
+}
+
+fn make(amount: Amount) -> io::Result<Duration> {
+    let home = File::open("/proc/thread-self/ns/net")?;
+    let mut outside = Batch::socket()?;
+    let begin = Instant::now();
+    let mut namespaces = Vec::new();
+    for _ in 0..amount.namespaces {
+        unshare(CloneFlags::CLONE_NEWNET)?;
+        namespaces.push((File::open("/proc/thread-self/ns/net")?, Batch::socket()?));
+    }
+    setns(&home, CloneFlags::CLONE_NEWNET)?;
+    for pair in 0..amount.pairs {
+        let (namespace, _) = &namespaces[(pair % amount.namespaces) as usize];
+        let name = format!("f{pair}");
+        let inner = 2 + pair / amount.namespaces;
+        let mut batch = Batch::default();
+        batch.plain_veth(&Veth {
+            outer: (OUTSIDE + pair, &name),
+            bridge: 0,
+            inner: (inner, &format!("e{inner}")),
+            netns: namespace.as_fd(),
+        });
+        batch.commit(&mut outside).map_err(io::Error::other)?;
+    }
+    for number in 0..amount.addresses {
+        let (_, socket) = &mut namespaces[(number % amount.namespaces) as usize];
+        let mut batch = Batch::default();
+        let [_, _, high, low] = number.to_be_bytes();
+        batch.address(1, Ipv4Addr::new(10, 1, high, low), 32);
+        batch.commit(socket).map_err(io::Error::other)?;
+    }
+    Ok(begin.elapsed())
+}

@@ -1,0 +1,187 @@
+//! `lab bench up`: how fast a sysplex is up, and what it weighs.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use distributor::Nftables;
+use evidence::monotonic_ns;
+use netns::{Network, realm};
+use serde::{Deserialize, Serialize};
+use sysplex::Sysplex;
+
+use super::floor::{self, Amount};
+use super::memory::pss_by_pid_namespace;
+use crate::plex::{self, Distributor, Plex};
+use crate::run::figure4::ms_since;
+use crate::{exit, programs};
+
+/// How long the started tasks of all LPARs may take.
+const TASKS_WITHIN: Duration = Duration::from_secs(60);
+
+/// What one run in a realm reports.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Measured {
+    ms: f64,
+    /// Largest LPAR, in bytes.
+    pss: u64,
+    done_ns: u64,
+    error: Option<String>,
+}
+
+/// Medians for one number of LPARs.
+#[derive(Debug, Serialize)]
+struct Figures {
+    lpars: u32,
+    runs: u32,
+    floor_ms: f64,
+    network_ms: f64,
+    /// network / floor, the median of the ratios of runs that followed each other.
+    network_per_floor: f64,
+    network_down_ms: f64,
+    ready_ms: f64,
+    ready_down_ms: f64,
+    lpar_pss_mib: f64,
+}
+
+/// Runs the benchmark; returns the exit status.
+pub fn up(lpars: &[u32], runs: u32, json: bool) -> u8 {
+    let bin_dir = match programs::own_directory() {
+        Ok(directory) => directory,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return exit::CANNOT_RUN;
+        }
+    };
+    if !json {
+        println!("medians of {runs} runs; floor: as many bare namespaces, veth pairs and addresses, one after the other by netlink");
+        println!("LPARs   floor ms   network ms   network/floor   down ms   all tasks ready ms   down ms   MiB per LPAR (PSS)");
+    }
+    for &n in lpars {
+        match measure(n, runs, &bin_dir) {
+            Ok(figures) => say(&figures, json),
+            Err(why) => {
+                eprintln!("error: {n} LPARs: {why}");
+                return exit::CANNOT_RUN;
+            }
+        }
+    }
+    exit::PASSED
+}
+
+fn say(f: &Figures, json: bool) {
+    if json {
+        println!("{}", serde_json::to_string(f).unwrap_or_default());
+        return;
+    }
+    println!(
+        "{:>5} {:>10.1} {:>12.1} {:>15.2} {:>9.1} {:>20.1} {:>9.1} {:>20.1}",
+        f.lpars, f.floor_ms, f.network_ms, f.network_per_floor, f.network_down_ms, f.ready_ms, f.ready_down_ms, f.lpar_pss_mib
+    );
+}
+
+fn measure(lpars: u32, runs: u32, bin_dir: &std::path::Path) -> Result<Figures, String> {
+    let (mut floors, mut networks, mut ratios, mut network_downs) = (vec![], vec![], vec![], vec![]);
+    let (mut readies, mut ready_downs, mut weights) = (vec![], vec![], vec![]);
+    for _ in 0..runs {
+        let (floor, _) = in_realm(move |_| floor_once(lpars))?;
+        let dir = bin_dir.to_owned();
+        let (network, down) = in_realm(move |realm| network_once(realm, lpars, dir))?;
+        floors.push(floor.ms);
+        networks.push(network.ms);
+        ratios.push(network.ms / floor.ms);
+        network_downs.push(down);
+        let dir = bin_dir.to_owned();
+        let (ready, down) = in_realm(move |realm| ready_once(realm, lpars, dir))?;
+        readies.push(ready.ms);
+        ready_downs.push(down);
+        weights.push(ready.pss as f64 / 1024.0 / 1024.0);
+    }
+    Ok(Figures {
+        lpars,
+        runs,
+        floor_ms: median(floors),
+        network_ms: median(networks),
+        network_per_floor: median(ratios),
+        network_down_ms: median(network_downs),
+        ready_ms: median(readies),
+        ready_down_ms: median(ready_downs),
+        lpar_pss_mib: median(weights),
+    })
+}
+
+/// Measures in a realm of its own; also says how long it took to take the realm down.
+fn in_realm(work: impl FnOnce(&Network) -> Result<Measured, String>) -> Result<(Measured, f64), String> {
+    let ended = realm::run(
+        |realm, mut report| {
+            let measured = work(&realm).unwrap_or_else(|e| Measured { error: Some(e), ..Measured::default() });
+            let measured = Measured { done_ns: monotonic_ns(), ..measured };
+            let _ = report.write_all(&serde_json::to_vec(&measured).unwrap_or_default());
+            0
+        },
+        |_, _| (),
+    );
+    let ended = ended.map_err(|e| e.to_string())?;
+    let ended_ns = monotonic_ns();
+    let measured: Measured = serde_json::from_slice(&ended.report).map_err(|e| format!("no report: {e}"))?;
+    match measured.error {
+        Some(error) => Err(error),
+        None => {
+            let down = ms_since(measured.done_ns, ended_ns);
+            Ok((measured, down))
+        }
+    }
+}
+
+fn floor_once(lpars: u32) -> Result<Measured, String> {
+    let sysplex = Sysplex::uniform(lpars);
+    let stations = u32::try_from(sysplex.workstations.len()).unwrap_or(0);
+    // A LAN link for every host and an XCF link for every LPAR; as many home, XCF and DVIPA addresses as the LPARs have.
+    let amount = Amount { namespaces: lpars + stations, pairs: 2 * lpars + stations, addresses: 3 * lpars + stations };
+    let took = floor::measure(amount).map_err(|e| e.to_string())?;
+    Ok(Measured { ms: took.as_secs_f64() * 1000.0, ..Measured::default() })
+}
+
+fn network_once(realm: &Network, lpars: u32, bin_dir: PathBuf) -> Result<Measured, String> {
+    let sysplex = Sysplex::uniform(lpars);
+    on_runtime(async {
+        let begin = monotonic_ns();
+        let hosts = plex::network(realm, &sysplex, bin_dir).await.map_err(|e| e.to_string())?;
+        let mut distributor = Distributor::new(&sysplex, &hosts, Arc::new(Nftables)).map_err(|e| e.to_string())?;
+        distributor.refresh().await.map_err(|e| e.to_string())?;
+        Ok(Measured { ms: ms_since(begin, monotonic_ns()), ..Measured::default() })
+    })
+}
+
+fn ready_once(realm: &Network, lpars: u32, bin_dir: PathBuf) -> Result<Measured, String> {
+    let sysplex = Sysplex::uniform(lpars);
+    on_runtime(async {
+        let begin = monotonic_ns();
+        let plex = Plex::build(realm, &sysplex, Arc::new(Nftables), bin_dir, None).await;
+        let mut plex = plex.map_err(|e| e.to_string())?;
+        plex.start_tasks(TASKS_WITHIN).await.map_err(|e| e.to_string())?;
+        let ms = ms_since(begin, monotonic_ns());
+        Ok(Measured { ms, pss: largest_lpar(&plex).map_err(|e| e.to_string())?, ..Measured::default() })
+    })
+}
+
+fn largest_lpar(plex: &Plex) -> std::io::Result<u64> {
+    let sums = pss_by_pid_namespace()?;
+    let lpars = plex.hosts.iter().filter(|host| plex.sysplex.lpar_named(&host.name).is_some());
+    let weights = lpars.filter_map(|host| {
+        let namespace = std::fs::read_link(format!("/proc/{}/ns/pid", host.init)).ok()?;
+        sums.get(namespace.to_string_lossy().as_ref()).copied()
+    });
+    Ok(weights.max().unwrap_or(0))
+}
+
+fn on_runtime<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+    runtime.block_on(work)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
