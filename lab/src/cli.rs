@@ -140,10 +140,11 @@ fn run_scenarios(arguments: &Run) -> u8 {
         }
     }
     if let Some(junit) = &arguments.junit
-        && let Err(e) = output::write_junit(junit, &results) {
-            eprintln!("error: cannot write {}: {e}", junit.display());
-            return exit::BAD_INPUT;
-        }
+        && let Err(e) = output::write_junit(junit, &results)
+    {
+        eprintln!("error: cannot write {}: {e}", junit.display());
+        return exit::BAD_INPUT;
+    }
     let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
     if all_passed { exit::PASSED } else { exit::FAILED }
 }

@@ -75,7 +75,8 @@ fn namespaces() -> Result<String, Trouble> {
 fn namespace_remedy() -> String {
     let read = |name: &str| std::fs::read_to_string(format!("/proc/sys/{name}")).unwrap_or_default().trim().to_owned();
     if read("kernel/apparmor_restrict_unprivileged_userns") == "1" {
-        return "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.04 and later), or run as root".into();
+        return "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.04 and later), or run as root"
+            .into();
     }
     if read("kernel/unprivileged_userns_clone") == "0" {
         return "sudo sysctl kernel.unprivileged_userns_clone=1, or run as root".into();
@@ -130,25 +131,33 @@ fn in_realm(check: fn() -> Result<String, Trouble>) -> Result<String, Trouble> {
 fn nftables() -> Result<String, Trouble> {
     const RULES: &str = "table ip doctor {
         map vcrt { type ipv4_addr . inet_service : mark; flags dynamic,timeout; }
-        chain c { type filter hook prerouting priority mangle;
-            tcp flags syn meta mark set numgen inc mod 2 map { 0 : 1, 1 : 2 }
-            update @vcrt { ip saddr . tcp sport timeout 1m : meta mark }
-            tcp dport 1 reject with tcp reset } }\n";
-    run_tool("nft", &["-f", "-"], RULES)
-        .map(|()| "dynamic maps, round robin, reject in prerouting".into())
-        .map_err(|seen| trouble(seen, "a kernel of version 5.9 or later with nf_tables (module nf_tables; Debian: linux-image-amd64)"))
+        chain c { type filter hook prerouting priority mangle; }
+        }
+        add rule ip doctor c tcp flags syn meta mark set numgen inc mod 2 map { 0 : 1, 1 : 2 }
+        add rule ip doctor c update @vcrt { ip saddr . tcp sport timeout 1m : meta mark }
+        add rule ip doctor c tcp dport 1 reject with tcp reset\n";
+    run_tool("nft", &["-f", "-"], RULES).map(|()| "dynamic maps, round robin, reject in prerouting".into()).map_err(
+        |seen| {
+            trouble(
+                seen,
+                "a kernel of version 5.9 or later with nf_tables (module nf_tables; Debian: linux-image-amd64)",
+            )
+        },
+    )
 }
 
 fn ipvs() -> Result<String, Trouble> {
     if std::path::Path::new("/proc/net/ip_vs").exists() {
         return Ok("the kernel has it".into());
     }
-    let remedy = "sudo modprobe ip_vs; where the kernel has no such module, a virtual machine with a distribution's kernel";
+    let remedy =
+        "sudo modprobe ip_vs; where the kernel has no such module, a virtual machine with a distribution's kernel";
     Err(trouble("/proc/net/ip_vs does not exist", remedy))
 }
 
 fn netem() -> Result<String, Trouble> {
-    let remedy = "sudo modprobe sch_netem; where the kernel has no such module, a virtual machine with a distribution's kernel";
+    let remedy =
+        "sudo modprobe sch_netem; where the kernel has no such module, a virtual machine with a distribution's kernel";
     run_tool("tc", &["qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"], "")
         .map(|()| "the kernel has it".into())
         .map_err(|seen| trouble(seen, remedy))

@@ -15,7 +15,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::sockopt::{ReceiveTimestampns, RxqOvfl};
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt, socket,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt,
+    socket,
 };
 use nix::sys::time::TimeSpec;
 use rustix::time::{ClockId, clock_gettime};
@@ -73,9 +74,8 @@ impl Recorder {
         let (wake_read, wake) = io::pipe()?;
         let (settle, requests) = channel();
         let mut worker = Worker::new(taps, directory, Arc::clone(&flows))?;
-        let thread = std::thread::Builder::new()
-            .name("capture".into())
-            .spawn(move || worker.run(&wake_read, &requests))?;
+        let thread =
+            std::thread::Builder::new().name("capture".into()).spawn(move || worker.run(&wake_read, &requests))?;
         Ok(Self { flows, settle, wake, thread: Some(thread) })
     }
 
@@ -134,7 +134,8 @@ impl Worker {
     fn run(&mut self, wake: &io::PipeReader, requests: &Receiver<Sender<()>>) {
         use io::Read;
         loop {
-            let mut fds: Vec<_> = self.taps.iter().map(|tap| PollFd::new(tap.socket.as_fd(), PollFlags::POLLIN)).collect();
+            let mut fds: Vec<_> =
+                self.taps.iter().map(|tap| PollFd::new(tap.socket.as_fd(), PollFlags::POLLIN)).collect();
             fds.push(PollFd::new(wake.as_fd(), PollFlags::POLLIN));
             match poll(&mut fds, PollTimeout::NONE) {
                 Ok(_) | Err(Errno::EINTR) => {}

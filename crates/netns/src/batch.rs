@@ -239,10 +239,8 @@ fn address_message(link: u32, address: Ipv4Addr, prefix: u8) -> AddressMessage {
     message.header.prefix_len = prefix;
     message.header.scope = AddressScope::Universe;
     message.header.index = link;
-    message.attributes = vec![
-        AddressAttribute::Local(IpAddr::V4(address)),
-        AddressAttribute::Address(IpAddr::V4(address)),
-    ];
+    message.attributes =
+        vec![AddressAttribute::Local(IpAddr::V4(address)), AddressAttribute::Address(IpAddr::V4(address))];
     message
 }
 

@@ -50,11 +50,11 @@ impl Network {
         Self { keeper }
     }
 
-    /// Makes hosts, all at the same time. Needs a tokio runtime.
+    /// Begins to make hosts, all at the same time; each is there when [`Pending::up`] says so. Needs a tokio runtime.
     ///
     /// # Errors
-    /// The first host that could not be made.
-    pub async fn hosts(&self, specs: Vec<HostSpec>) -> Result<Vec<Host>, HostError> {
+    /// When the keeper cannot be asked.
+    pub fn begin(&self, specs: Vec<HostSpec>) -> Result<Vec<Pending>, HostError> {
         let mut ends = Vec::new();
         for spec in &specs {
             let (ours, theirs) = sock::pair()?;
@@ -66,12 +66,37 @@ impl Network {
             let answer = sock::receive::<FromKeeper>(&self.keeper, RecvFlags::empty())?;
             let (FromKeeper::Created(pid), _) = answer.ok_or_else(|| HostError::Down { host: "keeper".into() })?;
             let pid = pid.map_err(|reason| HostError::Refused { host: spec.name.clone(), reason })?;
-            hosts.push(Host::meet(spec.name, pid, control)?);
-        }
-        for host in &mut hosts {
-            host.wait_until_up().await?;
+            hosts.push(Pending(Host::meet(spec.name, pid, control)?));
         }
         Ok(hosts)
+    }
+
+    /// Makes hosts, all at the same time, and waits for them.
+    ///
+    /// # Errors
+    /// The first host that could not be made.
+    pub async fn hosts(&self, specs: Vec<HostSpec>) -> Result<Vec<Host>, HostError> {
+        let mut hosts = Vec::new();
+        for pending in self.begin(specs)? {
+            hosts.push(pending.up().await?);
+        }
+        Ok(hosts)
+    }
+}
+
+/// A host whose namespaces are being made.
+#[derive(Debug)]
+pub struct Pending(Host);
+
+impl Pending {
+    /// Waits until its namespaces stand.
+    ///
+    /// # Errors
+    /// Why they do not.
+    pub async fn up(self) -> Result<Host, HostError> {
+        let Self(mut host) = self;
+        host.wait_until_up().await?;
+        Ok(host)
     }
 }
 
@@ -156,7 +181,7 @@ impl Host {
 
     async fn wait_until_up(&mut self) -> Result<(), HostError> {
         let Some(up) = self.up.take() else { return Ok(()) };
-        let (_, fds) = self.outcome(up.await)?;
+        let (_, fds) = outcome(&self.name, up.await)?;
         let netns = fds.into_iter().next();
         self.netns = Some(NetNs::new(netns.ok_or_else(|| io::Error::other("no namespace came with `Up`"))?));
         Ok(())
@@ -180,22 +205,16 @@ impl Host {
     /// # Errors
     /// What the kernel refused, or that the host is down.
     pub async fn configure(&self, config: NetConfig) -> Result<(), HostError> {
-        self.ask(&ToInit::Configure(config), &[]).await.map(|_| ())
+        self.begin_configure(config)?.done().await
     }
 
-    /// Configures many hosts, all at the same time.
+    /// Begins to configure the host's network; the answer says when it is done.
     ///
     /// # Errors
-    /// The first that failed.
-    pub async fn configure_all<'a>(configs: impl Iterator<Item = (&'a Self, NetConfig)>) -> Result<(), HostError> {
-        let mut asked = Vec::new();
-        for (host, config) in configs {
-            asked.push((host, host.send(&ToInit::Configure(config), &[])?));
-        }
-        for (host, answer) in asked {
-            host.outcome(answer.await)?;
-        }
-        Ok(())
+    /// When the host is down.
+    pub fn begin_configure(&self, config: NetConfig) -> Result<Configuring, HostError> {
+        let answer = self.send(&ToInit::Configure(config), &[])?;
+        Ok(Configuring { host: self.name.clone(), answer })
     }
 
     /// Starts a task.
@@ -217,7 +236,7 @@ impl Host {
 
     async fn ask(&self, request: &ToInit, fds: &[BorrowedFd<'_>]) -> Result<(FromInit, Vec<OwnedFd>), HostError> {
         let answer = self.send(request, fds)?;
-        self.outcome(answer.await)
+        outcome(&self.name, answer.await)
     }
 
     fn send(&self, request: &ToInit, fds: &[BorrowedFd<'_>]) -> Result<oneshot::Receiver<Answer>, HostError> {
@@ -232,18 +251,33 @@ impl Host {
         }
         Ok(receiver)
     }
+}
 
-    fn outcome(
-        &self,
-        answer: Result<Answer, oneshot::error::RecvError>,
-    ) -> Result<(FromInit, Vec<OwnedFd>), HostError> {
-        match answer {
-            Ok(Ok((FromInit::Refused(reason), _)) | Err(reason)) => {
-                Err(HostError::Refused { host: self.name.clone(), reason })
-            }
-            Ok(Ok(answer)) => Ok(answer),
-            Err(_) => Err(HostError::Down { host: self.name.clone() }),
-        }
+/// A host that is being configured.
+#[derive(Debug)]
+pub struct Configuring {
+    host: String,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Configuring {
+    /// Waits until it is done.
+    ///
+    /// # Errors
+    /// What the kernel refused, or that the host is down.
+    pub async fn done(self) -> Result<(), HostError> {
+        outcome(&self.host, self.answer.await).map(|_| ())
+    }
+}
+
+fn outcome(
+    host: &str,
+    answer: Result<Answer, oneshot::error::RecvError>,
+) -> Result<(FromInit, Vec<OwnedFd>), HostError> {
+    match answer {
+        Ok(Ok((FromInit::Refused(reason), _)) | Err(reason)) => Err(HostError::Refused { host: host.into(), reason }),
+        Ok(Ok(answer)) => Ok(answer),
+        Err(_) => Err(HostError::Down { host: host.into() }),
     }
 }
 

@@ -128,7 +128,8 @@ fn serve(control: &OwnedFd) -> io::Result<()> {
         while let Some(exit) = exits.pop_front() {
             sock::send(control, &exit, &[])?;
         }
-        let mut fds = [PollFd::new(control.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        let mut fds =
+            [PollFd::new(control.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(e) => return Err(e.into()),
@@ -147,12 +148,10 @@ fn serve(control: &OwnedFd) -> io::Result<()> {
 fn answer(control: &OwnedFd, request: ToInit, fds: Vec<OwnedFd>) -> io::Result<()> {
     let refused = |e: io::Error| sock::send(control, &FromInit::Refused(e.to_string()), &[]);
     match request {
-        ToInit::Configure(config) => {
-            match Batch::socket().and_then(|mut socket| config.apply(&mut socket)) {
-                Ok(()) => sock::send(control, &FromInit::Done, &[]),
-                Err(e) => refused(e),
-            }
-        }
+        ToInit::Configure(config) => match Batch::socket().and_then(|mut socket| config.apply(&mut socket)) {
+            Ok(()) => sock::send(control, &FromInit::Done, &[]),
+            Err(e) => refused(e),
+        },
         ToInit::Spawn { argv, env, events_env } => match spawn(&argv, env, &events_env, fds) {
             Ok((pid, pidfd)) => sock::send(control, &FromInit::Spawned { pid }, &[pidfd.as_fd()]),
             Err(e) => refused(e),
@@ -160,9 +159,14 @@ fn answer(control: &OwnedFd, request: ToInit, fds: Vec<OwnedFd>) -> io::Result<(
     }
 }
 
-fn spawn(argv: &[String], env: Vec<(String, String)>, events_env: &str, fds: Vec<OwnedFd>) -> io::Result<(i32, OwnedFd)> {
-    let [stdin, stdout, stderr, events] =
-        <[OwnedFd; 4]>::try_from(fds).map_err(|fds| io::Error::other(format!("4 descriptors expected, {} came", fds.len())))?;
+fn spawn(
+    argv: &[String],
+    env: Vec<(String, String)>,
+    events_env: &str,
+    fds: Vec<OwnedFd>,
+) -> io::Result<(i32, OwnedFd)> {
+    let [stdin, stdout, stderr, events] = <[OwnedFd; 4]>::try_from(fds)
+        .map_err(|fds| io::Error::other(format!("4 descriptors expected, {} came", fds.len())))?;
     let (program, arguments) = argv.split_first().ok_or_else(|| io::Error::other("an empty command line"))?;
     fcntl_setfd(&events, FdFlags::empty())?; // the task is to inherit it
     let mut command = Command::new(program);

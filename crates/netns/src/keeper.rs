@@ -66,7 +66,8 @@ fn serve(director: Pid, socket: &OwnedFd, life: &OwnedFd) -> io::Result<i32> {
         if let Some(status) = reap(director)? {
             return Ok(status);
         }
-        let mut fds = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(life.as_fd(), PollFlags::POLLIN)];
+        let mut fds =
+            vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN), PollFd::new(life.as_fd(), PollFlags::POLLIN)];
         if listening {
             fds.push(PollFd::new(socket.as_fd(), PollFlags::POLLIN));
         }

@@ -29,7 +29,7 @@ mod sys;
 
 pub use batch::{Batch, NetlinkError, Veth};
 pub use config::{NetConfig, Route, Rule};
-pub use host::{Exit, Host, HostError, Network, Running, Task};
+pub use host::{Configuring, Exit, Host, HostError, Network, Pending, Running, Task};
 pub use inside::{NetNs, inside};
 pub use keeper::HostSpec;
 

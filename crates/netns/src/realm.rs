@@ -48,10 +48,7 @@ pub struct Ended {
 ///
 /// # Errors
 /// When this machine gives no such namespaces; the message names the step that was refused.
-pub fn run(
-    director: impl FnOnce(Network, File) -> u8,
-    reported: impl FnOnce(i32, &[u8]),
-) -> Result<Ended, RealmError> {
+pub fn run(director: impl FnOnce(Network, File) -> u8, reported: impl FnOnce(i32, &[u8])) -> Result<Ended, RealmError> {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
     let rootless = !has_sys_admin();
     let mut namespaces = CloneFlags::CLONE_NEWPID
@@ -66,7 +63,8 @@ pub fn run(
     let (mut setup_read, setup) = pipe().map(files)?;
     let (mut report_read, report) = pipe().map(files)?;
     let started = sys::clone_into(namespaces).map_err(|e| {
-        let kind = if rootless { "a user namespace with its own PID, mount and network namespaces" } else { "namespaces" };
+        let kind =
+            if rootless { "a user namespace with its own PID, mount and network namespaces" } else { "namespaces" };
         RealmError::Refused { step: format!("making {kind}"), reason: e.to_string() }
     })?;
     let Some((keeper, _pidfd)) = started else {

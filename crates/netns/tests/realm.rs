@@ -20,7 +20,8 @@ fn main() {
     }
     let arguments = Arguments::from_args();
     let refusal = realm::run(|_, _| 0, |_, _| ()).err().map(|e| e.to_string());
-    let trials = ["two_hosts_talk", "a_task_is_started_and_reaped", "a_refused_request_names_itself", "nothing_outlives_a_kill"];
+    let trials =
+        ["two_hosts_talk", "a_task_is_started_and_reaped", "a_refused_request_names_itself", "nothing_outlives_a_kill"];
     let trials = trials.map(|name| {
         // Without namespaces the cases cannot run: ignored, with the reason in the name, so that it is counted and seen.
         match &refusal {
@@ -75,19 +76,22 @@ fn holders(namespace: &str) -> BTreeSet<String> {
 
 fn run_case(case: &str) -> i32 {
     let case = case.to_owned();
-    let ended = realm::run(move |network, _| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-        runtime.block_on(async {
-            match case.as_str() {
-                "two_hosts_talk" => two_hosts_talk(&network).await,
-                "a_task_is_started_and_reaped" => a_task_is_started_and_reaped(&network).await,
-                "a_refused_request_names_itself" => a_refused_request_names_itself(&network).await,
-                "wait_forever" => wait_forever(&network).await,
-                other => panic!("no case `{other}`"),
-            }
-        });
-        0
-    }, |_, _| ());
+    let ended = realm::run(
+        move |network, _| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+            runtime.block_on(async {
+                match case.as_str() {
+                    "two_hosts_talk" => two_hosts_talk(&network).await,
+                    "a_task_is_started_and_reaped" => a_task_is_started_and_reaped(&network).await,
+                    "a_refused_request_names_itself" => a_refused_request_names_itself(&network).await,
+                    "wait_forever" => wait_forever(&network).await,
+                    other => panic!("no case `{other}`"),
+                }
+            });
+            0
+        },
+        |_, _| (),
+    );
     match ended.expect("a realm") {
         realm::Ended { status: Some(status), .. } => status.into(),
         other => panic!("{other:?}"),
@@ -110,8 +114,11 @@ async fn connect(hosts: &[Host]) {
     }
     batch.commit(&mut Batch::socket().expect("socket")).expect("links");
     for (n, host) in (1..).zip(hosts) {
-        let config =
-            NetConfig { up: vec![1, 2], addresses: vec![(2, Ipv4Addr::new(10, 10, 10, n), 24)], ..NetConfig::default() };
+        let config = NetConfig {
+            up: vec![1, 2],
+            addresses: vec![(2, Ipv4Addr::new(10, 10, 10, n), 24)],
+            ..NetConfig::default()
+        };
         host.configure(config).await.expect("configured");
     }
 }

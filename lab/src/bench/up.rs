@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use distributor::Nftables;
+use distributor::{Backend, Nftables};
 use evidence::monotonic_ns;
 use netns::{Network, realm};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use sysplex::Sysplex;
 
 use super::floor::{self, Amount};
 use super::memory::pss_by_pid_namespace;
-use crate::plex::{self, Distributor, Plex};
+use crate::plex::{self, Plex};
 use crate::run::figure4::ms_since;
 use crate::{exit, programs};
 
@@ -55,8 +55,12 @@ pub fn up(lpars: &[u32], runs: u32, json: bool) -> u8 {
         }
     };
     if !json {
-        println!("medians of {runs} runs; floor: as many bare namespaces, veth pairs and addresses, one after the other by netlink");
-        println!("LPARs   floor ms   network ms   network/floor   down ms   all tasks ready ms   down ms   MiB per LPAR (PSS)");
+        println!(
+            "medians of {runs} runs; floor: as many bare namespaces, veth pairs and addresses, one after the other by netlink"
+        );
+        println!(
+            "LPARs   floor ms   network ms   network/floor   down ms   all tasks ready ms   down ms   MiB per LPAR (PSS)"
+        );
     }
     for &n in lpars {
         match measure(n, runs, &bin_dir) {
@@ -77,7 +81,14 @@ fn say(f: &Figures, json: bool) {
     }
     println!(
         "{:>5} {:>10.1} {:>12.1} {:>15.2} {:>9.1} {:>20.1} {:>9.1} {:>20.1}",
-        f.lpars, f.floor_ms, f.network_ms, f.network_per_floor, f.network_down_ms, f.ready_ms, f.ready_down_ms, f.lpar_pss_mib
+        f.lpars,
+        f.floor_ms,
+        f.network_ms,
+        f.network_per_floor,
+        f.network_down_ms,
+        f.ready_ms,
+        f.ready_down_ms,
+        f.lpar_pss_mib
     );
 }
 
@@ -147,9 +158,9 @@ fn network_once(realm: &Network, lpars: u32, bin_dir: PathBuf) -> Result<Measure
     let sysplex = Sysplex::uniform(lpars);
     on_runtime(async {
         let begin = monotonic_ns();
-        let hosts = plex::network(realm, &sysplex, bin_dir).await.map_err(|e| e.to_string())?;
-        let mut distributor = Distributor::new(&sysplex, &hosts, Arc::new(Nftables)).map_err(|e| e.to_string())?;
-        distributor.refresh().await.map_err(|e| e.to_string())?;
+        let backend: Arc<dyn Backend + Send + Sync> = Arc::new(Nftables);
+        let up = plex::network(realm, &sysplex, &backend, bin_dir).await;
+        up.map_err(|e| e.to_string())?;
         Ok(Measured { ms: ms_since(begin, monotonic_ns()), ..Measured::default() })
     })
 }

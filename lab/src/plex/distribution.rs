@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use distributor::{Backend, OwnerPlan, Script, State, VcrtEntry, plan};
 use evidence::{Event, SocketView, What, monotonic_ns};
-use netns::HostError;
-use sysplex::{LparIndex, Sysplex};
+use netns::{Host, HostError};
+use sysplex::{Lpar, LparIndex, Sysplex};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 use super::journal::Journal;
+use super::tasks::Exits;
 use super::{Hosts, PlexError, tasks};
 
 /// How often the listeners are looked at when no event says that something changed: a program that is not the lab's own may
@@ -26,11 +28,11 @@ pub struct Distributor {
     backend: Arc<dyn Backend + Send + Sync>,
     views: BTreeMap<LparIndex, SocketView>,
     owner: BTreeMap<Ipv4Addr, LparIndex>,
-    applied: BTreeMap<LparIndex, OwnerPlan>,
+    applied: Applied,
 }
 
 impl Distributor {
-    /// The distributor of this sysplex, every DVIPA with its owner.
+    /// The distributor of this sysplex, every DVIPA with its owner, and the kernels as [`FirstPlans`] left them.
     ///
     /// # Errors
     /// When an LPAR is down.
@@ -38,13 +40,13 @@ impl Distributor {
         sysplex: &Sysplex,
         hosts: &Arc<Hosts>,
         backend: Arc<dyn Backend + Send + Sync>,
+        applied: Applied,
     ) -> Result<Self, PlexError> {
         let mut views = BTreeMap::new();
         for lpar in &sysplex.lpars {
             views.insert(lpar.index, hosts.inside(&lpar.name, SocketView::open)?);
         }
-        let owner = sysplex.dvipas.iter().map(|dvipa| (dvipa.address, dvipa.owner)).collect();
-        Ok(Self { sysplex: sysplex.clone(), hosts: Arc::clone(hosts), backend, views, owner, applied: BTreeMap::new() })
+        Ok(Self { sysplex: sysplex.clone(), hosts: Arc::clone(hosts), backend, views, owner: owners(sysplex), applied })
     }
 
     /// Looks, plans, and applies what has changed.
@@ -60,7 +62,8 @@ impl Distributor {
             }
             let script = self.backend.render(previous, next);
             let Some(lpar) = self.sysplex.lpar(owner) else { continue };
-            run(&self.hosts, &lpar.name, &script).await?;
+            let (host, exits) = self.hosts.get(&lpar.name)?;
+            run(host, exits, &script).await?;
             self.applied.insert(owner, next.clone());
         }
         Ok(())
@@ -133,9 +136,10 @@ impl Handle {
         let gone = || PlexError::Host(HostError::Down { host: "distributor".into() });
         let (sender, receiver) = oneshot::channel();
         self.asks.send(sender).await.map_err(|_| gone())?;
-        receiver.await.map_err(|_| gone())?.map_err(|reason| {
-            PlexError::Host(HostError::Refused { host: "distributor".into(), reason })
-        })
+        receiver
+            .await
+            .map_err(|_| gone())?
+            .map_err(|reason| PlexError::Host(HostError::Refused { host: "distributor".into(), reason }))
     }
 
     /// The connection routing table of an LPAR, from its kernel.
@@ -144,13 +148,51 @@ impl Handle {
     /// When it cannot be read.
     pub async fn vcrt(&self, lpar: LparIndex) -> Result<Vec<VcrtEntry>, PlexError> {
         let Some(lpar) = self.sysplex.lpar(lpar) else { return Ok(Vec::new()) };
-        let output = run(&self.hosts, &lpar.name, &self.backend.read_vcrt()).await?;
+        let (host, exits) = self.hosts.get(&lpar.name)?;
+        let output = run(host, exits, &self.backend.read_vcrt()).await?;
         self.backend.parse_vcrt(&output).map_err(|e| PlexError::Io(io::Error::other(e)))
     }
 }
 
-async fn run(hosts: &Hosts, lpar: &str, script: &Script) -> Result<String, PlexError> {
+async fn run(host: &Host, exits: &Exits, script: &Script) -> Result<String, HostError> {
     let argv = [script.program.to_owned()].into_iter().chain(script.args.iter().cloned()).collect();
-    let (host, exits) = hosts.get(lpar)?;
-    Ok(tasks::run_tool(host, exits, argv, &script.stdin).await?)
+    tasks::run_tool(host, exits, argv, &script.stdin).await
+}
+
+fn owners(sysplex: &Sysplex) -> BTreeMap<Ipv4Addr, LparIndex> {
+    sysplex.dvipas.iter().map(|dvipa| (dvipa.address, dvipa.owner)).collect()
+}
+
+/// What each owner's kernel follows.
+pub type Applied = BTreeMap<LparIndex, OwnerPlan>;
+
+/// The plans before anything listens, each put into its owner's kernel as soon as the owner is up: links and addresses may
+/// come later.
+pub(super) struct FirstPlans {
+    plans: Applied,
+    backend: Arc<dyn Backend + Send + Sync>,
+    running: Vec<JoinHandle<Result<String, HostError>>>,
+}
+
+impl FirstPlans {
+    pub(super) fn new(sysplex: &Sysplex, backend: &Arc<dyn Backend + Send + Sync>) -> Self {
+        let up = sysplex.lpars.iter().map(|lpar| lpar.index).collect();
+        let state = State { up, owner: owners(sysplex), listeners: BTreeMap::new() };
+        Self { plans: plan(sysplex, &state), backend: Arc::clone(backend), running: Vec::new() }
+    }
+
+    pub(super) fn host_is_up(&mut self, lpar: &Lpar, host: &Arc<Host>, exits: &Exits) {
+        if let Some(plan) = self.plans.get(&lpar.index) {
+            let script = self.backend.render(None, plan);
+            let (host, exits) = (Arc::clone(host), exits.clone());
+            self.running.push(tokio::spawn(async move { run(&host, &exits, &script).await }));
+        }
+    }
+
+    pub(super) async fn applied(self) -> Result<Applied, PlexError> {
+        for script in self.running {
+            script.await.map_err(io::Error::other)??;
+        }
+        Ok(self.plans)
+    }
 }

@@ -68,10 +68,11 @@ impl Journal {
     pub fn add(&self, event: Event) {
         let mut inner = self.lock();
         if let Some(file) = &mut inner.file
-            && let Ok(mut line) = serde_json::to_vec(&event) {
-                line.push(b'\n');
-                let _ = file.write_all(&line);
-            }
+            && let Ok(mut line) = serde_json::to_vec(&event)
+        {
+            line.push(b'\n');
+            let _ = file.write_all(&line);
+        }
         inner.events.push(event);
         drop(inner);
         self.changed.send_modify(|version| *version += 1);

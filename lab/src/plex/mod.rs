@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use distributor::Backend;
 use evidence::{HubState, Recorder, SocketView, Tap, What};
-use netns::{Batch, Host, HostError, HostSpec, NetlinkError, Network, inside};
+use netns::{Batch, Host, HostError, HostSpec, NetConfig, NetlinkError, Network, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
 
-pub use distribution::{Distributor, Handle};
+pub use distribution::{Applied, Distributor, Handle};
 use journal::{Journal, TaskExit};
 pub use network::{LAN, LAN_LINK, XCF, XCF_LINK};
 use tasks::{Exits, Starter, TaskHandle};
@@ -46,20 +46,20 @@ fn task_failure(exit: &TaskExit) -> String {
 
 /// All hosts, by name.
 #[derive(Debug, Default)]
-pub struct Hosts(BTreeMap<String, (Host, Exits)>);
+pub struct Hosts(BTreeMap<String, (Arc<Host>, Exits)>);
 
 impl Hosts {
     /// One host, and where the ends of its tasks arrive.
     ///
     /// # Errors
     /// When there is none of this name.
-    pub fn get(&self, name: &str) -> Result<&(Host, Exits), HostError> {
+    pub fn get(&self, name: &str) -> Result<&(Arc<Host>, Exits), HostError> {
         self.0.get(name).ok_or_else(|| HostError::Down { host: name.into() })
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Host> {
-        self.0.values().map(|(host, _)| host)
+        self.0.values().map(|(host, _)| host.as_ref())
     }
 
     /// Does something in a host's network.
@@ -71,33 +71,50 @@ impl Hosts {
     }
 }
 
-/// Makes the hosts, their links, addresses, routes and DVIPAs.
+/// Makes the hosts, their links, addresses, routes and DVIPAs, and the distribution, which has no ready target yet. One host is
+/// linked and configured while the namespaces of the next are being made.
 ///
 /// # Errors
 /// What the kernel refused.
-pub async fn network(realm: &Network, sysplex: &Sysplex, bin_dir: PathBuf) -> Result<Arc<Hosts>, PlexError> {
+pub async fn network(
+    realm: &Network,
+    sysplex: &Sysplex,
+    backend: &Arc<dyn Backend + Send + Sync>,
+    bin_dir: PathBuf,
+) -> Result<(Arc<Hosts>, Applied), PlexError> {
     let spec = |name: &str| HostSpec { name: name.to_owned(), bin_dir: bin_dir.clone() };
     let lpars = sysplex.lpars.iter().map(|lpar| spec(&lpar.name));
     let specs = lpars.chain(sysplex.workstations.iter().map(|workstation| spec(&workstation.name)));
-    let mut hosts = realm.hosts(specs.collect()).await?;
-
-    let mut batch = network::segments();
-    for (number, host) in (1..).zip(&hosts) {
-        let is_lpar = (number as usize) <= sysplex.lpars.len();
-        network::links(&mut batch, number, host, is_lpar)?;
-    }
-    batch.commit(&mut Batch::socket()?)?;
+    let pending = realm.begin(specs.collect())?;
+    let mut fabric = Batch::socket()?;
+    network::segments().commit(&mut fabric)?;
 
     let ipv6 = network::kernel_has_ipv6();
-    let lpars = sysplex.lpars.iter().map(|lpar| network::lpar_config(sysplex, lpar, ipv6));
-    let stations = sysplex.workstations.iter().map(|station| network::workstation_config(sysplex, station, ipv6));
-    Host::configure_all(hosts.iter().zip(lpars.chain(stations))).await?;
-
-    let with_exits = hosts.drain(..).map(|mut host| {
+    let mut first = distribution::FirstPlans::new(sysplex, backend);
+    let (mut hosts, mut configuring) = (Hosts::default(), Vec::new());
+    for (position, pending) in pending.into_iter().enumerate() {
+        let mut host = pending.up().await?;
+        let lpar = sysplex.lpars.get(position);
         let exits = Exits::follow(&mut host);
-        (host.name.clone(), (host, exits))
-    });
-    Ok(Arc::new(Hosts(with_exits.collect())))
+        let host = Arc::new(host);
+        if let Some(lpar) = lpar {
+            first.host_is_up(lpar, &host, &exits);
+        }
+        let mut batch = Batch::default();
+        network::links(&mut batch, position, &host, lpar.is_some())?;
+        batch.commit(&mut fabric)?;
+        let config = match (lpar, sysplex.workstations.get(position.wrapping_sub(sysplex.lpars.len()))) {
+            (Some(lpar), _) => network::lpar_config(sysplex, lpar, ipv6),
+            (None, Some(workstation)) => network::workstation_config(sysplex, workstation, ipv6),
+            (None, None) => NetConfig::default(),
+        };
+        configuring.push(host.begin_configure(config)?);
+        hosts.0.insert(host.name.clone(), (host, exits));
+    }
+    for host in configuring {
+        host.done().await?;
+    }
+    Ok((Arc::new(hosts), first.applied().await?))
 }
 
 /// A sysplex that runs.
@@ -131,9 +148,8 @@ impl Plex {
         bin_dir: PathBuf,
         out: Option<PathBuf>,
     ) -> Result<Self, PlexError> {
-        let hosts = network(realm, sysplex, bin_dir).await?;
-        let mut distributor = Distributor::new(sysplex, &hosts, backend)?;
-        distributor.refresh().await?;
+        let (hosts, applied) = network(realm, sysplex, &backend, bin_dir).await?;
+        let distributor = Distributor::new(sysplex, &hosts, backend, applied)?;
 
         let mut taps = Vec::new();
         let mut views = BTreeMap::new();
@@ -150,7 +166,16 @@ impl Plex {
         let journal = Journal::new(file);
         let distribution = distributor.run_in_background(&journal);
         let starter = Starter { journal: journal.clone(), out };
-        Ok(Self { sysplex: sysplex.clone(), hosts, journal, distribution, recorder, views, started: Vec::new(), starter })
+        Ok(Self {
+            sysplex: sysplex.clone(),
+            hosts,
+            journal,
+            distribution,
+            recorder,
+            views,
+            started: Vec::new(),
+            starter,
+        })
     }
 
     /// Starts a task.

@@ -36,11 +36,12 @@ pub(super) fn segments() -> Batch {
     batch
 }
 
-/// The links of one host: always to the LAN, for an LPAR to XCF too. `number` counts the hosts from 1.
+/// The links of one host: always to the LAN, for an LPAR to XCF too. `position` counts the hosts from 0.
 ///
 /// # Errors
 /// When the host is down.
-pub(super) fn links(batch: &mut Batch, number: u32, host: &Host, is_lpar: bool) -> Result<(), HostError> {
+pub(super) fn links(batch: &mut Batch, position: usize, host: &Host, is_lpar: bool) -> Result<(), HostError> {
+    let number = u32::try_from(position).unwrap_or(u32::MAX / 2) + 1;
     let netns = host.netns()?.as_fd();
     let (lan, xcf) = (format!("lan{number}"), format!("xcf{number}"));
     batch.veth(&Veth { outer: (LAN_PORTS + number, &lan), bridge: LAN_BRIDGE, inner: (LAN_LINK, LAN), netns });
@@ -55,7 +56,8 @@ pub(super) fn links(batch: &mut Batch, number: u32, host: &Host, is_lpar: bool) 
 pub(super) fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConfig {
     let mut config = NetConfig { up: vec![LOOPBACK, LAN_LINK, XCF_LINK], ..NetConfig::default() };
     config.sysctls = lpar_sysctls(lpar, ipv6);
-    config.addresses = vec![(LAN_LINK, lpar.home, sysplex.lan.prefix_len()), (XCF_LINK, lpar.xcf, sysplex.xcf.prefix_len())];
+    config.addresses =
+        vec![(LAN_LINK, lpar.home, sysplex.lan.prefix_len()), (XCF_LINK, lpar.xcf, sysplex.xcf.prefix_len())];
     for dvipa in &sysplex.dvipas {
         let is_target = dvipa.distribute.iter().any(|statement| statement.targets.contains(&lpar.index));
         if dvipa.owner == lpar.index {

@@ -90,7 +90,13 @@ impl Starter {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub async fn start(&self, host: &Host, exits: &Exits, name: &str, argv: Vec<String>) -> Result<TaskHandle, HostError> {
+    pub async fn start(
+        &self,
+        host: &Host,
+        exits: &Exits,
+        name: &str,
+        argv: Vec<String>,
+    ) -> Result<TaskHandle, HostError> {
         let (events_read, events) = io::pipe()?;
         let (output_read, output) = io::pipe()?;
         let (stdin, stdin_write) = io::pipe()?;

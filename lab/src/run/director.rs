@@ -65,7 +65,9 @@ pub(super) fn direct(realm: &Network, orders: &Orders, mut report_file: File) ->
         let (result, plex) = run(realm, orders).await;
         let inits = plex.iter().flat_map(|plex| plex.hosts.iter()).map(|host| (host.name.clone(), host.init)).collect();
         let report = Report { result, done_ns: monotonic_ns(), inits };
-        if let Err(e) = serde_json::to_vec(&report).map_err(std::io::Error::other).and_then(|b| report_file.write_all(&b)) {
+        if let Err(e) =
+            serde_json::to_vec(&report).map_err(std::io::Error::other).and_then(|b| report_file.write_all(&b))
+        {
             eprintln!("error: cannot report: {e}");
         }
         drop(report_file);
@@ -164,7 +166,9 @@ fn conclude(plex: &mut Plex, result: &mut ScenarioResult) {
 
 /// A broken twin passes when it failed as it must.
 fn judge_expected_failure(result: &mut ScenarioResult, orders: &Orders) {
-    let Some(expected) = orders.scenario.expect_failure.as_ref().filter(|_| !orders.ignore_expected_failure) else { return };
+    let Some(expected) = orders.scenario.expect_failure.as_ref().filter(|_| !orders.ignore_expected_failure) else {
+        return;
+    };
     let ExpectFailure { symptom, cause } = expected;
     let described = cause.as_ref().map_or_else(|| symptom.to_string(), |cause| format!("{symptom} ({cause})"));
     match result.verdict {

@@ -69,7 +69,8 @@ pub fn seen(events: &[Event], handoff: &Handoff) -> [Option<Seen>; 9] {
 pub fn report(events: &[Event], handoff: &Handoff, start_ns: u64) -> Vec<StepSeen> {
     let found = seen(events, handoff);
     let times: Vec<Option<u64>> = found.iter().map(|step| step.as_ref().and_then(|step| step.t_ns)).collect();
-    let in_order = |index: usize, t_ns: u64| FOLLOWS[index].iter().all(|&n| times[n - 1].is_none_or(|before| before <= t_ns));
+    let in_order =
+        |index: usize, t_ns: u64| FOLLOWS[index].iter().all(|&n| times[n - 1].is_none_or(|before| before <= t_ns));
     let all_before = |index: usize| FOLLOWS[index].iter().all(|&n| found[n - 1].is_some());
     let steps = found.iter().enumerate().map(|(index, step)| StepSeen {
         n: number(index),
@@ -150,7 +151,11 @@ impl<'a> Steps<'a> {
         });
         asked.or_else(|| {
             let same = lpar == self.handoff.on;
-            same.then(|| Seen { n: 5, name: format!("not needed: {} is logged on to {lpar} itself", self.handoff.user), t_ns: None })
+            same.then(|| Seen {
+                n: 5,
+                name: format!("not needed: {} is logged on to {lpar} itself", self.handoff.user),
+                t_ns: None,
+            })
         })
     }
 
@@ -179,7 +184,9 @@ impl<'a> Steps<'a> {
             _ => None,
         });
         self.find(8, |event| match &event.what {
-            What::EngineConnected { peer, local } if event.system == self.handoff.on && linked.is_none_or(|end| end == *peer) => {
+            What::EngineConnected { peer, local }
+                if event.system == self.handoff.on && linked.is_none_or(|end| end == *peer) =>
+            {
                 Some(format!("the client's engine dials {local} and reaches {}", event.system))
             }
             _ => None,
@@ -215,17 +222,33 @@ mod tests {
     }
 
     fn run() -> Vec<Event> {
-        let (user, session, job) = || -> (String, String, String) { ("IBMUSER".into(), "LPAR2.1".into(), "EQATST".into()) }();
+        let (user, session, job) =
+            || -> (String, String, String) { ("IBMUSER".into(), "LPAR2.1".into(), "EQATST".into()) }();
         let (peer, local) = (address("10.10.10.101:5000"), address("10.10.10.1:5335"));
         let rsed = address("10.10.10.1:4035");
         vec![
             event(1, "WS1", "IBMUSER", What::Dialling { what: "rsed".into(), address: rsed }),
             event(2, "LPAR1", "RSED", What::Logon { user: user.clone(), peer, local: rsed, second_port: 40000 }),
             event(3, "LPAR1", "DBGMGR", What::UserRegistered { user: user.clone() }),
-            event(4, "LPAR2", "DBGMGR", What::SessionWaiting { session: session.clone(), user: user.clone(), job: job.clone(), local: false }),
+            event(
+                4,
+                "LPAR2",
+                "DBGMGR",
+                What::SessionWaiting { session: session.clone(), user: user.clone(), job: job.clone(), local: false },
+            ),
             event(5, "LPAR2", "DBGMGR", What::HubAsked { session: session.clone(), user: user.clone(), port: 5335 }),
-            event(6, "LPAR1", "DBGMGR", What::MinerNotified { session: session.clone(), user: user.clone(), port: 5335 }),
-            event(7, "LPAR1", "RSED", What::ClientNotified { session: session.clone(), user: user.clone(), port: 5335 }),
+            event(
+                6,
+                "LPAR1",
+                "DBGMGR",
+                What::MinerNotified { session: session.clone(), user: user.clone(), port: 5335 },
+            ),
+            event(
+                7,
+                "LPAR1",
+                "RSED",
+                What::ClientNotified { session: session.clone(), user: user.clone(), port: 5335 },
+            ),
             event(8, "LPAR2", "DBGMGR", What::EngineConnected { peer, local }),
             event(9, "LPAR2", "DBGMGR", What::Linked { session: session.clone(), user, job, peer, local }),
             event(10, "LPAR2", "EQATST", What::SocketTaken { session, peer, local }),

@@ -20,7 +20,9 @@ impl Progress {
     pub(super) fn up(self, plex: &Plex, network_ms: f64, up_ms: f64) {
         if self.shown {
             let (lpars, tasks) = (plex.sysplex.lpars.len(), plex.started.len());
-            eprintln!("  network of {lpars} LPARs up in {network_ms:.0} ms, {tasks} started tasks ready after {up_ms:.0} ms");
+            eprintln!(
+                "  network of {lpars} LPARs up in {network_ms:.0} ms, {tasks} started tasks ready after {up_ms:.0} ms"
+            );
             for warning in plex.sysplex.warnings() {
                 eprintln!("  warning {}: {}", warning.code, warning.message);
             }

@@ -92,7 +92,8 @@ fn answered_by(logon: &Logon, snapshot: &Snapshot) -> Proof {
 
 fn held_by_the_debugger(link: &Link, snapshot: &Snapshot) -> Proof {
     let Link { job, on, client, dvipa, .. } = link;
-    let claim = format!("on {on}, the established socket {dvipa} belongs to the debugger of {job} and to no other process");
+    let claim =
+        format!("on {on}, the established socket {dvipa} belongs to the debugger of {job} and to no other process");
     let sockets = snapshot.sockets.get(on).map(Vec::as_slice).unwrap_or_default();
     let ours = sockets.iter().find(|s| s.local == *dvipa && s.peer == *client && s.state == TcpState::Established);
     let (ok, shown) = match ours {
@@ -130,7 +131,8 @@ fn never_connected(link: &Link, snapshot: &Snapshot, lpar: &Lpar, task: &str, po
             && ports.contains(&key.source.port())
             && key.destination.ip() == workstation
     });
-    let accepted: Vec<String> = accepted.map(|(key, _)| format!("{} accepted {}", key.source, key.destination)).collect();
+    let accepted: Vec<String> =
+        accepted.map(|(key, _)| format!("{} accepted {}", key.source, key.destination)).collect();
     let sockets = snapshot.sockets.get(name).map(Vec::as_slice).unwrap_or_default();
     let held = sockets.iter().filter(|socket| {
         let pids = snapshot.holders.get(&socket.inode).map(Vec::as_slice).unwrap_or_default();
@@ -140,7 +142,10 @@ fn never_connected(link: &Link, snapshot: &Snapshot, lpar: &Lpar, task: &str, po
     let found: Vec<String> = accepted.into_iter().chain(held).collect();
     let ok = found.is_empty() && snapshot.flows.is_complete();
     let shown = if found.is_empty() {
-        format!("no SYN-ACK from its ports {port} and {} to {workstation}, no such socket in its hands", link.dvipa.port())
+        format!(
+            "no SYN-ACK from its ports {port} and {} to {workstation}, no such socket in its hands",
+            link.dvipa.port()
+        )
     } else {
         found.join(", ")
     };
@@ -156,7 +161,10 @@ fn path_in(link: &Link, snapshot: &Snapshot) -> Proof {
     };
     let arrived = flow(owner, LAN, Direction::In);
     let (claim, expected, mut others) = if on == owner {
-        let claim = format!("the workstation's packets for port {} reached {on} by its LAN interface and crossed no XCF", dvipa.port());
+        let claim = format!(
+            "the workstation's packets for port {} reached {on} by its LAN interface and crossed no XCF",
+            dvipa.port()
+        );
         (claim, vec![("LAN in", arrived)], vec![(owner.as_str(), XCF)])
     } else {
         let claim = format!(
@@ -180,7 +188,8 @@ fn path_in(link: &Link, snapshot: &Snapshot) -> Proof {
         && expected.iter().all(|(_, flow)| flow.as_ref().map(same) == first)
         && others.is_empty();
     let shown = expected.iter().map(|(where_, flow)| format!("{where_}: {}", in_words(*flow)));
-    let shown: Vec<String> = shown.chain(others.iter().map(|(system, interface)| format!("also on {system} {interface}"))).collect();
+    let shown: Vec<String> =
+        shown.chain(others.iter().map(|(system, interface)| format!("also on {system} {interface}"))).collect();
     Proof { claim, ok, source: "capture".into(), shown: format!("{client} > {dvipa}; {}", shown.join("; ")) }
 }
 

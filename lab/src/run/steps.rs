@@ -113,14 +113,19 @@ impl<'a> Stage<'a> {
             let Some(session) = session_of(view, &handoff) else { return job_over(view, &handoff).map(Err) };
             match submit.waits_for {
                 None => Some(Ok(())),
-                Some(WaitsFor::Register) if was_notified(view, session) => {
-                    Some(Err(format!("{} was notified at once, expected that its session waits for a register connection", handoff.user)))
-                }
+                Some(WaitsFor::Register) if was_notified(view, session) => Some(Err(format!(
+                    "{} was notified at once, expected that its session waits for a register connection",
+                    handoff.user
+                ))),
                 Some(WaitsFor::Register) => Some(Ok(())),
-                Some(WaitsFor::Engine) => was_notified(view, session).then_some(Ok(())).or_else(|| job_over(view, &handoff).map(Err)),
+                Some(WaitsFor::Engine) => {
+                    was_notified(view, session).then_some(Ok(())).or_else(|| job_over(view, &handoff).map(Err))
+                }
             }
         });
-        let late = || Err(format!("{} does not wait for its debugger within {}", submit.job, humantime::format_duration(within)));
+        let late = || {
+            Err(format!("{} does not wait for its debugger within {}", submit.job, humantime::format_duration(within)))
+        };
         let seen = seen.await.unwrap_or_else(late);
         Ok(seen.map_err(|what| Failure::new(Symptom::JobFailed, what).of(&handoff))?)
     }
@@ -142,7 +147,8 @@ impl<'a> Stage<'a> {
         match missing {
             None => Ok(()),
             Some(proof) => {
-                let what = format!("expected from the kernel: {}; {} shows: {}", proof.claim, proof.source, proof.shown);
+                let what =
+                    format!("expected from the kernel: {}; {} shows: {}", proof.claim, proof.source, proof.shown);
                 Err(Failure::new(Symptom::EvidenceMissing, what).of(&handoff).into())
             }
         }
@@ -214,7 +220,10 @@ impl<'a> Stage<'a> {
         let crosses = link.on != link.owner;
         let wrong = [
             expect.on.as_ref().filter(|on| **on != link.on).map(|on| format!("on {on}, it is on {}", link.on)),
-            expect.port.filter(|port| *port != link.dvipa.port()).map(|port| format!("port {port}, it is {}", link.dvipa.port())),
+            expect
+                .port
+                .filter(|port| *port != link.dvipa.port())
+                .map(|port| format!("port {port}, it is {}", link.dvipa.port())),
             expect.crosses_xcf.filter(|expected| *expected != crosses).map(|expected| {
                 let crossing = |it: bool| if it { "crosses XCF" } else { "crosses no XCF" };
                 format!("that the traffic {}, it {}", crossing(expected), crossing(crosses))
@@ -267,17 +276,27 @@ fn attached(view: View<'_>, handoff: &Handoff) -> Option<Result<(SocketAddrV4, S
     for event in view.events {
         match &event.what {
             What::ConnectFailed { what, address, how, reason } if event.task == handoff.user && what == "engine" => {
-                let symptom = if how == "timed_out" { Symptom::EngineConnectionTimedOut } else { Symptom::EngineConnectionRefused };
+                let symptom = if how == "timed_out" {
+                    Symptom::EngineConnectionTimedOut
+                } else {
+                    Symptom::EngineConnectionRefused
+                };
                 return fail(symptom, format!("the client's connection to {address} failed: {how}, {reason}"));
             }
             What::EngineTurnedAway { session: of, refusal } if of == session => {
-                return fail(Symptom::EngineTurnedAway, format!("the client's connection was turned away: {}, {}", refusal.code, refusal.reason));
+                return fail(
+                    Symptom::EngineTurnedAway,
+                    format!("the client's connection was turned away: {}, {}", refusal.code, refusal.reason),
+                );
             }
             What::DebugBroken { session: of, reason } if of == session => {
                 return fail(Symptom::SessionBroken, format!("the debug conversation broke off: {reason}"));
             }
-            What::DebuggerAnswered { session: of, job, job_system } if of == session && (*job != handoff.job || *job_system != handoff.on) => {
-                let what = format!("the client talks to {job} on {job_system}, expected {} on {}", handoff.job, handoff.on);
+            What::DebuggerAnswered { session: of, job, job_system }
+                if of == session && (*job != handoff.job || *job_system != handoff.on) =>
+            {
+                let what =
+                    format!("the client talks to {job} on {job_system}, expected {} on {}", handoff.job, handoff.on);
                 return fail(Symptom::SessionBroken, what);
             }
             What::JobEnded { how, reason } if event.task == handoff.job => {
@@ -290,9 +309,12 @@ fn attached(view: View<'_>, handoff: &Handoff) -> Option<Result<(SocketAddrV4, S
     if let Some(exit) = view.exits.iter().find(|exit| exit.task == handoff.user) {
         return fail(Symptom::SessionBroken, ended_early(exit));
     }
-    let stopped = view.events.iter().any(|event| matches!(&event.what, What::ClientStopped { session: of, .. } if of == session));
+    let stopped =
+        view.events.iter().any(|event| matches!(&event.what, What::ClientStopped { session: of, .. } if of == session));
     let ends = view.find(|event| match &event.what {
-        What::SocketTaken { session: of, peer: SocketAddr::V4(peer), local: SocketAddr::V4(local) } if of == session => {
+        What::SocketTaken { session: of, peer: SocketAddr::V4(peer), local: SocketAddr::V4(local) }
+            if of == session =>
+        {
             Some((*peer, *local))
         }
         _ => None,
@@ -309,7 +331,8 @@ fn not_attached(view: View<'_>, handoff: &Handoff, within: Duration) -> Failure 
         Failure::new(symptom, what).of(handoff)
     };
     let Some(session) = session else { return fail(Symptom::StepTimedOut, "the job does not wait yet") };
-    let client_knows = view.events.iter().any(|event| matches!(&event.what, What::Notified { session: of, .. } if of == session));
+    let client_knows =
+        view.events.iter().any(|event| matches!(&event.what, What::Notified { session: of, .. } if of == session));
     if client_knows {
         fail(Symptom::StepTimedOut, "the client was notified, but the session did not begin")
     } else if was_notified(view, session) {

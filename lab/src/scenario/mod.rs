@@ -39,7 +39,10 @@ impl Scenario {
 
     /// The sessions that this user's workstation is to expect.
     pub fn sessions_of(&self, user: &str) -> usize {
-        let jobs = self.steps.iter().filter(|step| matches!(&step.action, Action::Attach { job } if self.user_of(job) == Some(user)));
+        let jobs = self
+            .steps
+            .iter()
+            .filter(|step| matches!(&step.action, Action::Attach { job } if self.user_of(job) == Some(user)));
         jobs.count()
     }
 

@@ -120,7 +120,8 @@ impl Resolver<'_> {
         if let Some(via) = &logon.via {
             let parsed = via.get_ref().parse().ok();
             if parsed.is_none() {
-                let message = format!("`{}` is no address: expected ADDRESS:PORT, such as 10.10.10.1:4035", via.get_ref());
+                let message =
+                    format!("`{}` is no address: expected ADDRESS:PORT, such as 10.10.10.1:4035", via.get_ref());
                 self.problem(via.span(), message, None);
             }
             return parsed;
@@ -146,7 +147,8 @@ impl Resolver<'_> {
         self.jobs.push(job.clone());
         let on = self.lpar(&submit.on)?;
         let user = self.mvs_name(&submit.user, "user id")?;
-        let test = submit.test.as_ref().map_or_else(|| format!("TEST(,,,DBMDT%{user}:*)"), |test| test.get_ref().clone());
+        let test =
+            submit.test.as_ref().map_or_else(|| format!("TEST(,,,DBMDT%{user}:*)"), |test| test.get_ref().clone());
         let wanted = wanted_user(&test).unwrap_or(&user).to_owned();
         let waits_for = match submit.waits_for.as_ref() {
             None => None,

@@ -75,7 +75,7 @@ impl Run {
 
     /// A connection that has got as far as its hello, or any one.
     fn actor(&mut self, n: u8, port: Port, role: Role) -> ConnId {
-        if n % 3 > 0 { self.w.hello(port, role) } else { self.conn(n / 3) }
+        if !n.is_multiple_of(3) { self.w.hello(port, role) } else { self.conn(n / 3) }
     }
 
     fn user(n: u8) -> UserId {
