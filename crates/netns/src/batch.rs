@@ -8,7 +8,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+    DefaultNla, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
+    NetlinkPayload,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
@@ -22,7 +23,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
-use crate::{Route, Rule};
+use crate::{LinkConf, Route, Rule};
 
 /// Requests in one system call. An error message takes about a kilobyte of the socket's buffer while the call lasts.
 const CHUNK: usize = 100;
@@ -108,6 +109,14 @@ impl Batch {
     /// Brings a link up.
     pub fn link_up(&mut self, index: u32) {
         self.push(format!("link {index} up"), 0, RouteNetlinkMessage::SetLink(link(index, true, vec![])));
+    }
+
+    /// Settings of a link.
+    pub fn link_conf(&mut self, conf: &LinkConf) {
+        const IFLA_AF_SPEC: u16 = 26;
+        let spec = LinkAttribute::Other(DefaultNla::new(IFLA_AF_SPEC | NLA_F_NESTED, af_spec(conf)));
+        let message = RouteNetlinkMessage::SetLink(link(conf.link, false, vec![spec]));
+        self.push(format!("settings of link {}", conf.link), 0, message);
     }
 
     /// Deletes a link, and with it the other end of the pair.
@@ -231,6 +240,31 @@ fn link(index: u32, up: bool, attributes: Vec<LinkAttribute>) -> LinkMessage {
     }
     message.attributes = attributes;
     message
+}
+
+/// `IFLA_AF_SPEC` as the kernel reads it. (The library knows only what the kernel writes, which is laid out otherwise.)
+fn af_spec(conf: &LinkConf) -> Vec<u8> {
+    const AF_INET: u16 = 2;
+    const AF_INET6: u16 = 10;
+    const IFLA_INET_CONF: u16 = 1;
+    const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+    const ADDR_GEN_MODE_NONE: u8 = 1;
+    let values = conf.ipv4.iter().flat_map(|&(number, value)| attribute(number, &value.to_ne_bytes())).collect::<Vec<_>>();
+    let mut spec = attribute(AF_INET | NLA_F_NESTED, &attribute(IFLA_INET_CONF | NLA_F_NESTED, &values));
+    if conf.no_ipv6_address {
+        let mode = attribute(IFLA_INET6_ADDR_GEN_MODE, &[ADDR_GEN_MODE_NONE]);
+        spec.extend(attribute(AF_INET6 | NLA_F_NESTED, &mode));
+    }
+    spec
+}
+
+/// One netlink attribute, padded to four bytes.
+fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(payload.len() + 4).unwrap_or(u16::MAX);
+    let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+    bytes.extend(payload);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
 }
 
 fn address_message(link: u32, address: Ipv4Addr, prefix: u8) -> AddressMessage {

@@ -32,11 +32,25 @@ pub struct Rule {
     pub table: u32,
 }
 
+/// Settings of one link, by netlink rather than by `/proc/sys`: the kernel takes a lock for links and lets a write to
+/// `/proc/sys` that needs it spin until it is free, which costs more than all the rest when many hosts start at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkConf {
+    /// Index of the link.
+    pub link: u32,
+    /// IPv4 settings: numbers of `linux/ip.h` (`IPV4_DEVCONF_...`) and values.
+    pub ipv4: Vec<(u16, u32)>,
+    /// No IPv6 link-local address, and so none of its neighbour and multicast chatter in captures. For kernels with IPv6.
+    pub no_ipv6_address: bool,
+}
+
 /// The network of one host. Applied in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetConfig {
     /// Below `/proc/sys/net/`, for instance `("ipv4/ip_forward", "1")`.
     pub sysctls: Vec<(String, String)>,
+    /// Settings of links, before they are brought up.
+    pub links: Vec<LinkConf>,
     /// Indexes of links to bring up (1 is the loopback).
     pub up: Vec<u32>,
     /// Index of the link, address, prefix length in bits.
@@ -59,6 +73,9 @@ impl NetConfig {
             std::fs::write(&path, value).map_err(|e| io::Error::new(e.kind(), format!("{path} = {value}: {e}")))?;
         }
         let mut batch = Batch::default();
+        for conf in &self.links {
+            batch.link_conf(conf);
+        }
         for &link in &self.up {
             batch.link_up(link);
         }

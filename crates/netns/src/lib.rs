@@ -28,7 +28,7 @@ mod sock;
 mod sys;
 
 pub use batch::{Batch, NetlinkError, Veth};
-pub use config::{NetConfig, Route, Rule};
+pub use config::{LinkConf, NetConfig, Route, Rule};
 pub use host::{Configuring, Exit, Host, HostError, Network, Pending, Running, Task};
 pub use inside::{NetNs, inside};
 pub use keeper::HostSpec;

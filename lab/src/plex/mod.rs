@@ -86,6 +86,7 @@ pub async fn network(
     let lpars = sysplex.lpars.iter().map(|lpar| spec(&lpar.name));
     let specs = lpars.chain(sysplex.workstations.iter().map(|workstation| spec(&workstation.name)));
     let pending = realm.begin(specs.collect())?;
+    network::quiet_fabric()?;
     let mut fabric = Batch::socket()?;
     network::segments().commit(&mut fabric)?;
 

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use distributor::routes_for;
-use netns::{Batch, Host, HostError, NetConfig, Route, Rule, Veth};
+use netns::{Batch, Host, HostError, LinkConf, NetConfig, Route, Rule, Veth};
 use std::os::fd::AsFd;
 use sysplex::{Lpar, Sysplex, Workstation};
 
@@ -55,7 +55,8 @@ pub(super) fn links(batch: &mut Batch, position: usize, host: &Host, is_lpar: bo
 /// target), and the routes by which an owner sends packets on over XCF.
 pub(super) fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConfig {
     let mut config = NetConfig { up: vec![LOOPBACK, LAN_LINK, XCF_LINK], ..NetConfig::default() };
-    config.sysctls = lpar_sysctls(lpar, ipv6);
+    config.sysctls = lpar_sysctls(lpar);
+    config.links = vec![lpar_link(LAN_LINK, ipv6), lpar_link(XCF_LINK, ipv6)];
     config.addresses =
         vec![(LAN_LINK, lpar.home, sysplex.lan.prefix_len()), (XCF_LINK, lpar.xcf, sysplex.xcf.prefix_len())];
     for dvipa in &sysplex.dvipas {
@@ -80,36 +81,49 @@ pub(super) fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConf
     config
 }
 
-fn lpar_sysctls(lpar: &Lpar, ipv6: bool) -> Vec<(String, String)> {
-    let mut sysctls = no_ipv6(ipv6);
-    let mut set = |name: &str, value: &str| sysctls.push((format!("ipv4/{name}"), value.to_owned()));
-    set("ip_forward", "1");
-    set("ip_local_port_range", &format!("{} {}", lpar.ephemeral.start(), lpar.ephemeral.end()));
-    // Only the owner answers ARP for a DVIPA; a target never names it as its own when it asks for others.
-    set("conf/all/arp_ignore", "1");
-    set("conf/all/arp_announce", "2");
-    for link in ["all", LAN, XCF] {
+/// What needs no link. (A stack's `all` settings are the stricter or the looser of both, depending on the setting, so the
+/// machine's own defaults must not stand there.)
+fn lpar_sysctls(lpar: &Lpar) -> Vec<(String, String)> {
+    let ports = format!("{} {}", lpar.ephemeral.start(), lpar.ephemeral.end());
+    let sysctls = [("ip_local_port_range", ports.as_str()), ("conf/all/rp_filter", "0"), ("conf/all/send_redirects", "0")];
+    sysctls.map(|(name, value)| (format!("ipv4/{name}"), value.to_owned())).to_vec()
+}
+
+fn lpar_link(link: u32, ipv6: bool) -> LinkConf {
+    // Numbers of linux/ip.h.
+    const FORWARDING: u16 = 1;
+    const SEND_REDIRECTS: u16 = 6;
+    const RP_FILTER: u16 = 8;
+    const ARP_ANNOUNCE: u16 = 18;
+    const ARP_IGNORE: u16 = 19;
+    let ipv4 = vec![
+        (FORWARDING, 1),
         // The client's packets come over XCF, the answers leave by the LAN; and nobody is told a shorter way.
-        set(&format!("conf/{link}/rp_filter"), "0");
-        set(&format!("conf/{link}/send_redirects"), "0");
-    }
-    sysctls
+        (RP_FILTER, 0),
+        (SEND_REDIRECTS, 0),
+        // Only the owner answers ARP for a DVIPA; a target never names it as its own when it asks for others.
+        (ARP_IGNORE, 1),
+        (ARP_ANNOUNCE, 2),
+    ];
+    LinkConf { link, ipv4, no_ipv6_address: ipv6 }
 }
 
 /// A workstation's network.
 pub(super) fn workstation_config(sysplex: &Sysplex, workstation: &Workstation, ipv6: bool) -> NetConfig {
     NetConfig {
-        sysctls: no_ipv6(ipv6),
+        links: vec![LinkConf { link: LAN_LINK, ipv4: Vec::new(), no_ipv6_address: ipv6 }],
         up: vec![LOOPBACK, LAN_LINK],
         addresses: vec![(LAN_LINK, workstation.address, sysplex.lan.prefix_len())],
         ..NetConfig::default()
     }
 }
 
-/// No IPv6 on the links: its neighbour and multicast chatter would stand in every capture.
-fn no_ipv6(kernel_has_it: bool) -> Vec<(String, String)> {
-    let off = |link: &str| (format!("ipv6/conf/{link}/disable_ipv6"), "1".to_owned());
-    if kernel_has_it { vec![off("all")] } else { Vec::new() }
+/// No IPv6 in the fabric, whose bridges and ports would chatter too; to be called in the fabric before it has links.
+pub(super) fn quiet_fabric() -> std::io::Result<()> {
+    if kernel_has_ipv6() {
+        std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")?;
+    }
+    Ok(())
 }
 
 /// Has this kernel IPv6?
