@@ -249,7 +249,8 @@ fn af_spec(conf: &LinkConf) -> Vec<u8> {
     const IFLA_INET_CONF: u16 = 1;
     const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
     const ADDR_GEN_MODE_NONE: u8 = 1;
-    let values = conf.ipv4.iter().flat_map(|&(number, value)| attribute(number, &value.to_ne_bytes())).collect::<Vec<_>>();
+    let values =
+        conf.ipv4.iter().flat_map(|&(number, value)| attribute(number, &value.to_ne_bytes())).collect::<Vec<_>>();
     let mut spec = attribute(AF_INET | NLA_F_NESTED, &attribute(IFLA_INET_CONF | NLA_F_NESTED, &values));
     if conf.no_ipv6_address {
         let mode = attribute(IFLA_INET6_ADDR_GEN_MODE, &[ADDR_GEN_MODE_NONE]);

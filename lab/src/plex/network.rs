@@ -85,7 +85,8 @@ pub(super) fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConf
 /// machine's own defaults must not stand there.)
 fn lpar_sysctls(lpar: &Lpar) -> Vec<(String, String)> {
     let ports = format!("{} {}", lpar.ephemeral.start(), lpar.ephemeral.end());
-    let sysctls = [("ip_local_port_range", ports.as_str()), ("conf/all/rp_filter", "0"), ("conf/all/send_redirects", "0")];
+    let sysctls =
+        [("ip_local_port_range", ports.as_str()), ("conf/all/rp_filter", "0"), ("conf/all/send_redirects", "0")];
     sysctls.map(|(name, value)| (format!("ipv4/{name}"), value.to_owned())).to_vec()
 }
 
