@@ -1,15 +1,14 @@
-//! What a host's own network looks like, as data: its init applies it inside the namespace.
+//! What a host's own network looks like, as data.
 
 use std::io;
 use std::net::Ipv4Addr;
 
 use netlink_sys::Socket;
-use serde::{Deserialize, Serialize};
 
 use crate::Batch;
 
 /// One route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Destination; `0.0.0.0/0` is the default route.
     pub to: (Ipv4Addr, u8),
@@ -22,7 +21,7 @@ pub struct Route {
 }
 
 /// One policy rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Its place; lower is asked first.
     pub priority: u32,
@@ -33,8 +32,8 @@ pub struct Rule {
 }
 
 /// Settings of one link, by netlink rather than by `/proc/sys`: the kernel takes a lock for links and lets a write to
-/// `/proc/sys` that needs it spin until it is free, which costs more than all the rest when many hosts start at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// `/proc/sys` that needs it spin until it is free, which costs more than all the rest while other hosts are being made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkConf {
     /// Index of the link.
     pub link: u32,
@@ -45,7 +44,7 @@ pub struct LinkConf {
 }
 
 /// The network of one host. Applied in the order of the fields.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NetConfig {
     /// Below `/proc/sys/net/`, for instance `("ipv4/ip_forward", "1")`.
     pub sysctls: Vec<(String, String)>,
@@ -66,7 +65,7 @@ pub struct NetConfig {
 }
 
 impl NetConfig {
-    /// Applies it in the calling thread's namespace.
+    /// Applies it in the calling thread's namespace, to which the socket belongs too.
     pub(crate) fn apply(&self, socket: &mut Socket) -> io::Result<()> {
         for (name, value) in &self.sysctls {
             let path = format!("/proc/sys/net/{name}");

@@ -1,4 +1,4 @@
-//! The director's side: ordering hosts, configuring them, starting tasks in them.
+//! The director's side: ordering hosts and starting tasks in them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::init::{FromInit, ToInit};
 use crate::keeper::{Create, FromKeeper, HostSpec};
-use crate::{NetConfig, NetNs, sock};
+use crate::{NetNs, sock};
 
 /// What went wrong with a host.
 #[derive(Debug, thiserror::Error)]
@@ -50,25 +50,18 @@ impl Network {
         Self { keeper }
     }
 
-    /// Begins to make hosts, all at the same time; each is there when [`Pending::up`] says so. Needs a tokio runtime.
+    /// Begins to make hosts, all at the same time; they are handed out in this order as they come up. Needs a tokio runtime.
     ///
     /// # Errors
     /// When the keeper cannot be asked.
-    pub fn begin(&self, specs: Vec<HostSpec>) -> Result<Vec<Pending>, HostError> {
-        let mut ends = Vec::new();
-        for spec in &specs {
+    pub fn begin(&self, specs: Vec<HostSpec>) -> Result<Making<'_>, HostError> {
+        let mut coming = VecDeque::new();
+        for spec in specs {
             let (ours, theirs) = sock::pair()?;
             sock::send(&self.keeper, &Create { spec: spec.clone() }, &[theirs.as_fd()])?;
-            ends.push(ours);
+            coming.push_back((spec.name, ours));
         }
-        let mut hosts = Vec::new();
-        for (spec, control) in specs.into_iter().zip(ends) {
-            let answer = sock::receive::<FromKeeper>(&self.keeper, RecvFlags::empty())?;
-            let (FromKeeper::Created(pid), _) = answer.ok_or_else(|| HostError::Down { host: "keeper".into() })?;
-            let pid = pid.map_err(|reason| HostError::Refused { host: spec.name.clone(), reason })?;
-            hosts.push(Pending(Host::meet(spec.name, pid, control)?));
-        }
-        Ok(hosts)
+        Ok(Making { keeper: &self.keeper, coming })
     }
 
     /// Makes hosts, all at the same time, and waits for them.
@@ -76,27 +69,35 @@ impl Network {
     /// # Errors
     /// The first host that could not be made.
     pub async fn hosts(&self, specs: Vec<HostSpec>) -> Result<Vec<Host>, HostError> {
+        let mut making = self.begin(specs)?;
         let mut hosts = Vec::new();
-        for pending in self.begin(specs)? {
-            hosts.push(pending.up().await?);
+        while let Some(host) = making.next().await? {
+            hosts.push(host);
         }
         Ok(hosts)
     }
 }
 
-/// A host whose namespaces are being made.
+/// Hosts whose namespaces are being made.
 #[derive(Debug)]
-pub struct Pending(Host);
+pub struct Making<'a> {
+    keeper: &'a OwnedFd,
+    coming: VecDeque<(String, OwnedFd)>,
+}
 
-impl Pending {
-    /// Waits until its namespaces stand.
+impl Making<'_> {
+    /// The next host, once its namespaces stand; `None` after the last.
     ///
     /// # Errors
     /// Why they do not.
-    pub async fn up(self) -> Result<Host, HostError> {
-        let Self(mut host) = self;
+    pub async fn next(&mut self) -> Result<Option<Host>, HostError> {
+        let Some((name, control)) = self.coming.pop_front() else { return Ok(None) };
+        let answer = sock::receive::<FromKeeper>(self.keeper, RecvFlags::empty())?;
+        let (FromKeeper::Created(pid), _) = answer.ok_or_else(|| HostError::Down { host: "keeper".into() })?;
+        let pid = pid.map_err(|reason| HostError::Refused { host: name.clone(), reason })?;
+        let mut host = Host::meet(name, pid, control)?;
         host.wait_until_up().await?;
-        Ok(host)
+        Ok(Some(host))
     }
 }
 
@@ -200,23 +201,6 @@ impl Host {
         self.exits.take()
     }
 
-    /// Configures the host's network.
-    ///
-    /// # Errors
-    /// What the kernel refused, or that the host is down.
-    pub async fn configure(&self, config: NetConfig) -> Result<(), HostError> {
-        self.begin_configure(config)?.done().await
-    }
-
-    /// Begins to configure the host's network; the answer says when it is done.
-    ///
-    /// # Errors
-    /// When the host is down.
-    pub fn begin_configure(&self, config: NetConfig) -> Result<Configuring, HostError> {
-        let answer = self.send(&ToInit::Configure(config), &[])?;
-        Ok(Configuring { host: self.name.clone(), answer })
-    }
-
     /// Starts a task.
     ///
     /// # Errors
@@ -235,38 +219,19 @@ impl Host {
     }
 
     async fn ask(&self, request: &ToInit, fds: &[BorrowedFd<'_>]) -> Result<(FromInit, Vec<OwnedFd>), HostError> {
-        let answer = self.send(request, fds)?;
-        outcome(&self.name, answer.await)
-    }
-
-    fn send(&self, request: &ToInit, fds: &[BorrowedFd<'_>]) -> Result<oneshot::Receiver<Answer>, HostError> {
         let (sender, receiver) = oneshot::channel();
         // Queue first, then send: the answer finds its place. The socket's buffer holds many requests, so this does not block.
         if let Ok(mut waiting) = self.waiting.lock() {
             waiting.push_back(sender);
         }
         match sock::send(&*self.control, request, fds) {
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Err(HostError::Down { host: self.name.clone() }),
-            other => other?,
+            // A reset, when the init was killed with requests that it had not read.
+            Err(e) if matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
+                Err(HostError::Down { host: self.name.clone() })
+            }
+            Err(e) => Err(e.into()),
+            Ok(()) => outcome(&self.name, receiver.await),
         }
-        Ok(receiver)
-    }
-}
-
-/// A host that is being configured.
-#[derive(Debug)]
-pub struct Configuring {
-    host: String,
-    answer: oneshot::Receiver<Answer>,
-}
-
-impl Configuring {
-    /// Waits until it is done.
-    ///
-    /// # Errors
-    /// What the kernel refused, or that the host is down.
-    pub async fn done(self) -> Result<(), HostError> {
-        outcome(&self.host, self.answer.await).map(|_| ())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The first process of a host: makes the host's namespaces, configures its network, starts tasks and reaps.
+//! The first process of a host: makes the host's namespaces, starts tasks and reaps.
 //! Killing it is the host's crash.
 
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 use crate::realm::mount_fresh_proc;
-use crate::{BIN_DIR, Batch, HostSpec, NetConfig, sock, sys};
+use crate::{BIN_DIR, HostSpec, sock, sys};
 
 /// Where the control socket stands in an init.
 const CONTROL: i32 = 3;
@@ -28,8 +28,6 @@ const CONTROL: i32 = 3;
 /// From the director to an init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToInit {
-    /// Apply this to the host's network.
-    Configure(NetConfig),
     /// Start a task. Descriptors: standard input, output, error, and where it writes events.
     Spawn {
         argv: Vec<String>,
@@ -39,13 +37,11 @@ pub(crate) enum ToInit {
     },
 }
 
-/// From an init to the director. `Done`, `Spawned` and `Refused` answer requests, in their order.
+/// From an init to the director. `Spawned` and `Refused` answer requests, in their order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromInit {
     /// The namespaces stand. Descriptor: the network namespace.
     Up,
-    /// The network is configured.
-    Done,
     /// A task runs. Descriptor: its pidfd.
     Spawned {
         /// As the host numbers it.
@@ -148,10 +144,6 @@ fn serve(control: &OwnedFd) -> io::Result<()> {
 fn answer(control: &OwnedFd, request: ToInit, fds: Vec<OwnedFd>) -> io::Result<()> {
     let refused = |e: io::Error| sock::send(control, &FromInit::Refused(e.to_string()), &[]);
     match request {
-        ToInit::Configure(config) => match Batch::socket().and_then(|mut socket| config.apply(&mut socket)) {
-            Ok(()) => sock::send(control, &FromInit::Done, &[]),
-            Err(e) => refused(e),
-        },
         ToInit::Spawn { argv, env, events_env } => match spawn(&argv, env, &events_env, fds) {
             Ok((pid, pidfd)) => sock::send(control, &FromInit::Spawned { pid }, &[pidfd.as_fd()]),
             Err(e) => refused(e),

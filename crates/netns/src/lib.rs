@@ -26,12 +26,14 @@ pub mod realm;
 mod sock;
 #[allow(unsafe_code)] // fork, clone3 and a descriptor from clone3 have no safe form; each use says why it is sound
 mod sys;
+mod wire;
 
 pub use batch::{Batch, NetlinkError, Veth};
 pub use config::{LinkConf, NetConfig, Route, Rule};
-pub use host::{Configuring, Exit, Host, HostError, Network, Pending, Running, Task};
+pub use host::{Exit, Host, HostError, Making, Network, Running, Task};
 pub use inside::{NetNs, inside};
 pub use keeper::HostSpec;
+pub use wire::Wirer;
 
 /// Where every host sees the directory of the lab's own programs.
 pub const BIN_DIR: &str = "/run/lab/bin";

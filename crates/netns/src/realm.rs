@@ -81,7 +81,8 @@ pub fn run(director: impl FnOnce(Network, File) -> u8, reported: impl FnOnce(i32
     reported(keeper.as_raw(), &ended.report);
     match waitpid(keeper, None).map_err(io::Error::from)? {
         WaitStatus::Exited(_, status) => ended.status = u8::try_from(status).ok(),
-        other => ended.killed = Some(format!("{other:?}")),
+        WaitStatus::Signaled(_, signal, _) => ended.killed = Some(format!("the keeper was killed by {signal}")),
+        other => ended.killed = Some(format!("the keeper: {other:?}")),
     }
     drop(life); // held until here: its end of file is what tells the keeper that we are gone
     if let Some((step, reason)) = refusal.split_once('\n') {

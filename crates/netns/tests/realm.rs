@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use netns::{Batch, Host, HostSpec, NetConfig, Network, Task, Veth, inside, realm};
+use netns::{Batch, Host, HostSpec, NetConfig, Network, Task, Veth, Wirer, inside, realm};
 
 const CASE: &str = "NETNS_TEST_CASE";
 const LAN: u32 = 10;
@@ -104,29 +104,29 @@ async fn hosts(network: &Network, count: u32) -> Vec<Host> {
     network.hosts(specs.collect()).await.expect("hosts")
 }
 
-async fn connect(hosts: &[Host]) {
-    let mut batch = Batch::default();
-    batch.bridge(LAN, "lan");
-    for (n, host) in (1..).zip(hosts) {
+fn connect(hosts: &[Host]) {
+    let mut segment = Batch::default();
+    segment.bridge(LAN, "lan");
+    let wirer = Wirer::start(segment).expect("starts");
+    for (n, host) in (1u8..).zip(hosts) {
+        let mut links = Batch::default();
         let name = format!("lan{n}");
-        let netns = host.netns().expect("up").as_fd();
-        batch.veth(&Veth { outer: (100 + n, &name), bridge: LAN, inner: (2, "lan0"), netns });
-    }
-    batch.commit(&mut Batch::socket().expect("socket")).expect("links");
-    for (n, host) in (1..).zip(hosts) {
+        let netns = host.netns().expect("up");
+        links.veth(&Veth { outer: (100 + u32::from(n), &name), bridge: LAN, inner: (2, "lan0"), netns: netns.as_fd() });
         let config = NetConfig {
             up: vec![1, 2],
             addresses: vec![(2, Ipv4Addr::new(10, 10, 10, n), 24)],
             ..NetConfig::default()
         };
-        host.configure(config).await.expect("configured");
+        wirer.wire(links, netns, config);
     }
+    wirer.finish().expect("links");
 }
 
 async fn two_hosts_talk(network: &Network) {
     let started = Instant::now();
     let hosts = hosts(network, 2).await;
-    connect(&hosts).await;
+    connect(&hosts);
     eprintln!("up after {:?}", started.elapsed());
     let listener = inside(hosts[0].netns().expect("up"), || TcpListener::bind("10.10.10.1:4035")).expect("listens");
     let mut client = inside(hosts[1].netns().expect("up"), || TcpStream::connect("10.10.10.1:4035")).expect("connects");
@@ -175,8 +175,10 @@ async fn a_refused_request_names_itself(network: &Network) {
         addresses: vec![(1, Ipv4Addr::new(10, 0, 0, 1), 32), (1, Ipv4Addr::new(10, 0, 0, 1), 32)],
         ..NetConfig::default()
     };
-    let message = hosts[0].configure(twice).await.expect_err("the kernel refuses").to_string();
-    assert_eq!(message, "H1: address 10.0.0.1/32 on link 1: File exists (os error 17)");
+    let wirer = Wirer::start(Batch::default()).expect("starts");
+    wirer.wire(Batch::default(), hosts[0].netns().expect("up"), twice);
+    let message = wirer.finish().expect_err("the kernel refuses").to_string();
+    assert_eq!(message, "address 10.0.0.1/32 on link 1: File exists (os error 17)");
     let mut batch = Batch::default();
     batch.veth(&Veth {
         outer: (100, "x"),

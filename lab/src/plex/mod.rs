@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use distributor::Backend;
 use evidence::{HubState, Recorder, SocketView, Tap, What};
-use netns::{Batch, Host, HostError, HostSpec, NetConfig, NetlinkError, Network, inside};
+use netns::{Batch, Host, HostError, HostSpec, Network, Wirer, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
 
 pub use distribution::{Applied, Distributor, Handle};
@@ -27,9 +27,6 @@ pub enum PlexError {
     /// A host.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// The fabric's links.
-    #[error(transparent)]
-    Netlink(#[from] NetlinkError),
     /// Something that should not fail.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -85,36 +82,27 @@ pub async fn network(
     let spec = |name: &str| HostSpec { name: name.to_owned(), bin_dir: bin_dir.clone() };
     let lpars = sysplex.lpars.iter().map(|lpar| spec(&lpar.name));
     let specs = lpars.chain(sysplex.workstations.iter().map(|workstation| spec(&workstation.name)));
-    let pending = realm.begin(specs.collect())?;
+    let mut making = realm.begin(specs.collect())?;
     network::quiet_fabric()?;
-    let mut fabric = Batch::socket()?;
-    network::segments().commit(&mut fabric)?;
+    let wirer = Wirer::start(network::segments())?;
 
     let ipv6 = network::kernel_has_ipv6();
     let mut first = distribution::FirstPlans::new(sysplex, backend);
-    let (mut hosts, mut configuring) = (Hosts::default(), Vec::new());
-    for (position, pending) in pending.into_iter().enumerate() {
-        let mut host = pending.up().await?;
+    let mut hosts = Hosts::default();
+    while let Some(mut host) = making.next().await? {
+        let position = hosts.0.len();
         let lpar = sysplex.lpars.get(position);
         let exits = Exits::follow(&mut host);
         let host = Arc::new(host);
         if let Some(lpar) = lpar {
             first.host_is_up(lpar, &host, &exits);
         }
-        let mut batch = Batch::default();
-        network::links(&mut batch, position, &host, lpar.is_some())?;
-        batch.commit(&mut fabric)?;
-        let config = match (lpar, sysplex.workstations.get(position.wrapping_sub(sysplex.lpars.len()))) {
-            (Some(lpar), _) => network::lpar_config(sysplex, lpar, ipv6),
-            (None, Some(workstation)) => network::workstation_config(sysplex, workstation, ipv6),
-            (None, None) => NetConfig::default(),
-        };
-        configuring.push(host.begin_configure(config)?);
+        let mut links = Batch::default();
+        network::links(&mut links, position, &host, lpar.is_some())?;
+        wirer.wire(links, host.netns()?, network::config(sysplex, position, ipv6));
         hosts.0.insert(host.name.clone(), (host, exits));
     }
-    for host in configuring {
-        host.done().await?;
-    }
+    wirer.finish()?;
     Ok((Arc::new(hosts), first.applied().await?))
 }
 

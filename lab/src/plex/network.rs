@@ -51,9 +51,18 @@ pub(super) fn links(batch: &mut Batch, position: usize, host: &Host, is_lpar: bo
     Ok(())
 }
 
+/// The network of one host: the LPARs come first, then the workstations.
+pub(super) fn config(sysplex: &Sysplex, position: usize, ipv6: bool) -> NetConfig {
+    match (sysplex.lpars.get(position), sysplex.workstations.get(position.wrapping_sub(sysplex.lpars.len()))) {
+        (Some(lpar), _) => lpar_config(sysplex, lpar, ipv6),
+        (None, Some(workstation)) => workstation_config(sysplex, workstation, ipv6),
+        (None, None) => NetConfig::default(),
+    }
+}
+
 /// An LPAR's own network: its addresses, its DVIPAs (on the LAN where it owns them, hidden on the loopback where it is a
 /// target), and the routes by which an owner sends packets on over XCF.
-pub(super) fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConfig {
+fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConfig {
     let mut config = NetConfig { up: vec![LOOPBACK, LAN_LINK, XCF_LINK], ..NetConfig::default() };
     config.sysctls = lpar_sysctls(lpar);
     config.links = vec![lpar_link(LAN_LINK, ipv6), lpar_link(XCF_LINK, ipv6)];
@@ -110,7 +119,7 @@ fn lpar_link(link: u32, ipv6: bool) -> LinkConf {
 }
 
 /// A workstation's network.
-pub(super) fn workstation_config(sysplex: &Sysplex, workstation: &Workstation, ipv6: bool) -> NetConfig {
+fn workstation_config(sysplex: &Sysplex, workstation: &Workstation, ipv6: bool) -> NetConfig {
     NetConfig {
         links: vec![LinkConf { link: LAN_LINK, ipv4: Vec::new(), no_ipv6_address: ipv6 }],
         up: vec![LOOPBACK, LAN_LINK],
