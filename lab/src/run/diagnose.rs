@@ -150,3 +150,41 @@ fn not_notified(events: &[Event], handoff: &Handoff, manager: &DebugManager<'_>)
         ),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(system: &str, what: What) -> Event {
+        Event { t_ns: 1, system: system.into(), task: "DBGMGR".into(), pid: 1, what }
+    }
+
+    fn not_notified_because(events: &[Event], spoil: impl FnOnce(&mut Sysplex)) -> Option<&'static str> {
+        let mut sysplex = Sysplex::uniform(2);
+        spoil(&mut sysplex);
+        let handoff = Handoff { job: "EQATST".into(), on: sysplex.lpars[1].name.clone(), user: "IBMUSER".into() };
+        let failure = Failure::new(Symptom::UserNotNotified, "x").of(&handoff);
+        diagnose(&sysplex, events, &failure).map(|cause| cause.code)
+    }
+
+    #[test]
+    fn why_a_user_was_not_notified() {
+        let lpars = Sysplex::uniform(2).lpars;
+        let registered = |lpar: &Lpar| event(&lpar.name, What::UserRegistered { user: "IBMUSER".into() });
+        let hub = |state| event(&lpars[1].name, What::Hub { state, hub: None, reason: String::new() });
+        assert_eq!(not_notified_because(&[], |_| ()), Some("F17"), "nobody is logged on");
+        assert_eq!(not_notified_because(&[registered(&lpars[1])], |_| ()), None, "the user is right there");
+        let alone = [registered(&lpars[0]), hub(HubState::Standalone)];
+        assert_eq!(not_notified_because(&alone, |_| ()), Some("F04"));
+        let joined = [registered(&lpars[0]), hub(HubState::Standalone), hub(HubState::Secondary)];
+        assert_eq!(not_notified_because(&joined, |_| ()), None, "the hub is there again");
+        let no_hub = |sysplex: &mut Sysplex| {
+            for task in sysplex.lpars.iter_mut().flat_map(|lpar| &mut lpar.tasks) {
+                if let StartedTask::DebugManager { hub, .. } = task {
+                    *hub = None;
+                }
+            }
+        };
+        assert_eq!(not_notified_because(&[registered(&lpars[0])], no_hub), Some("F03"));
+    }
+}

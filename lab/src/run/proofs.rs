@@ -224,3 +224,6 @@ fn routed(sysplex: &Sysplex, snapshot: &Snapshot, claim: String, link: &Link) ->
     let ok = target.is_some_and(|target| target.name == *on);
     Proof { claim, ok, source: "VCRT".into(), shown }
 }
+
+#[cfg(test)]
+mod tests;
