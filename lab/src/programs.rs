@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The lab's own programs.
-pub const OWN: [&str; 4] = ["dbgmgr", "rse-stub", "debugger-stub", "client-stub"];
+pub const OWN: [&str; 5] = ["dbgmgr", "rse-stub", "debugger-stub", "client-stub", "stranger-stub"];
 
 /// The directory of `lab`, where its other programs stand too.
 ///

@@ -90,6 +90,28 @@ fn a_real_client_gets_in_through_2000_silent_connections() {
 }
 
 #[test]
+fn half_frames_cost_little_until_who_sends_them_has_said_what_it_wants() {
+    let run = tempfile::tempdir().expect("temp dir");
+    let [host, client] = free_ports();
+    let dbgmgr = Dbgmgr::start(run.path(), host, client, &[]);
+    let mut user = miner(host, "IBMUSER");
+    let before = peak_kib(&dbgmgr.child);
+    let half = [60_000_u32.to_be_bytes().as_slice(), &[b' '; 50_000]].concat();
+    let halves: Vec<_> = (0..400)
+        .map(|_| {
+            let mut stream = TcpStream::connect(("127.0.0.1", client)).expect("connect");
+            // It may be refused before it is all there.
+            let _ = stream.write_all(&half);
+            stream
+        })
+        .collect();
+    link(host, &mut user, "IBMUSER");
+    let grown = peak_kib(&dbgmgr.child) - before;
+    assert!(grown < 8 * 1024, "400 half frames of 50,000 bytes made it grow by {grown} KiB");
+    drop(halves);
+}
+
+#[test]
 fn without_file_descriptors_it_goes_on_as_soon_as_it_can() {
     let run = tempfile::tempdir().expect("temp dir");
     let [host, client] = free_ports();

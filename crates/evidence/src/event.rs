@@ -352,4 +352,13 @@ pub enum What {
         /// One sentence for a person.
         reason: String,
     },
+
+    // ---- strangers ----
+    /// Strangers have opened their silent connections, and have thrown each kind of garbage at each address once.
+    StrangersInPlace {
+        /// Connections that were established until then, garbage included; the other side may have dropped some of them.
+        connections: u32,
+        /// Connections that were not.
+        refused: u32,
+    },
 }

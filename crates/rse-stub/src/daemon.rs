@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dbm_protocol::rse::{FromDaemon, ToDaemon};
-use dbm_protocol::{RefusalCode, Refused, SystemName, Token, UserId, frame};
+use dbm_protocol::{RefusalCode, Refused, SystemName, Token, UserId};
 use evidence::{Emitter, What};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -16,9 +16,12 @@ use tokio::time::{sleep, timeout};
 
 use crate::ports::{self, PortRange};
 use crate::server::Server;
+use crate::unheard::Unheard;
 use crate::wire::{self, PATIENCE};
 
-/// Logons at the same time, each from its first byte until its second connection is there.
+/// Connections that have not said yet who logs on. Ours, as is the next.
+const MAX_UNHEARD: usize = 256;
+/// Logons at the same time, each from when the user is known until its second connection is there.
 const MAX_LOGONS: usize = 512;
 
 /// What the daemon is told when it starts.
@@ -48,61 +51,71 @@ pub async fn run(config: Config, emitter: Emitter) -> io::Result<()> {
     tracing::info!(%address, "RSE daemon is up");
     let config = Rc::new(config);
     let logons = Arc::new(Semaphore::new(MAX_LOGONS));
+    let mut unheard = Unheard::new(MAX_UNHEARD);
     loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(e) => {
-                // Mostly "too many open files": let some connections end before the next try.
-                tracing::warn!("accept: {e}");
-                sleep(Duration::from_millis(100)).await;
-                continue;
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let desk = Desk { config: Rc::clone(&config), emitter: emitter.clone(), logons: Arc::clone(&logons) };
+                unheard.add(tokio::task::spawn_local(desk.hear(stream, peer)).abort_handle());
             }
-        };
-        let Ok(permit) = Arc::clone(&logons).try_acquire_owned() else {
-            tracing::warn!(%peer, "{MAX_LOGONS} logons are in flight already, one more refused");
-            refuse_at_once(&stream);
-            continue;
-        };
-        let (config, emitter) = (Rc::clone(&config), emitter.clone());
-        tokio::task::spawn_local(async move {
-            let Some(server) = log_on(stream, peer, &config, &emitter).await else { return };
-            let Some(session) = server.wait_for_client(config.second_port_wait).await else { return };
-            drop(permit);
-            session.run(&config.run_dir).await;
-        });
+            Err(e) => {
+                // Mostly "too many open files": let a connection end before the next try.
+                tracing::warn!("accept: {e}");
+                unheard.drop_oldest();
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
     }
 }
 
-/// Tells a client that there is no room, without waiting for anything.
-fn refuse_at_once(stream: &TcpStream) {
-    let reason = format!("{MAX_LOGONS} logons are in flight already");
-    if let Ok(bytes) = frame::encode(&FromDaemon::Refused(Refused { code: RefusalCode::Busy, reason })) {
-        let _ = stream.try_write(&bytes);
-    }
+/// What one logon needs.
+struct Desk {
+    config: Rc<Config>,
+    emitter: Emitter,
+    logons: Arc<Semaphore>,
 }
 
-/// Takes one logon; the answer is sent and the connection closed when the server is there.
-async fn log_on(mut stream: TcpStream, peer: SocketAddr, config: &Config, emitter: &Emitter) -> Option<Server> {
-    let outcome = match timeout(PATIENCE, read_logon(&mut stream)).await {
-        Ok(Ok(user)) => make_server(user, &stream, peer, config, emitter).await,
-        Ok(Err(no)) => Err(no),
-        Err(_) => {
+impl Desk {
+    /// Listens until it is said who logs on; from then on the logon has a task of its own, which nobody drops.
+    async fn hear(self, mut stream: TcpStream, peer: SocketAddr) {
+        let heard = timeout(PATIENCE, read_logon(&mut stream)).await.unwrap_or_else(|_| {
             let reason = format!("no whole logon within {PATIENCE:?}");
             Err(Refused { code: RefusalCode::Timeout, reason })
+        });
+        match heard {
+            Ok(user) => drop(tokio::task::spawn_local(self.log_on(user, stream, peer))),
+            Err(no) => refuse(stream, peer, no).await,
         }
-    };
-    let (answer, server) = match outcome {
-        Ok((server, answer)) => (answer, Some(server)),
-        Err(no) => {
-            tracing::warn!(%peer, code = no.code.as_str(), "logon refused: {}", no.reason);
-            (FromDaemon::Refused(no), None)
-        }
-    };
-    if let Err(e) = wire::write(&mut stream, &answer).await {
-        // A server that was made waits all the same, and says in the end that nobody came.
-        tracing::info!(%peer, "the answer to a logon was not delivered: {e}");
     }
-    server
+
+    /// Makes a server for the user, sends the answer, and serves the client when it comes to the second port.
+    async fn log_on(self, user: UserId, mut stream: TcpStream, peer: SocketAddr) {
+        let Self { config, emitter, logons } = self;
+        let Ok(permit) = logons.try_acquire_owned() else {
+            let reason = format!("{MAX_LOGONS} logons are in flight already");
+            return refuse(stream, peer, Refused { code: RefusalCode::Busy, reason }).await;
+        };
+        let (server, answer) = match make_server(user, &stream, peer, &config, &emitter).await {
+            Ok(made) => made,
+            Err(no) => return refuse(stream, peer, no).await,
+        };
+        if let Err(e) = wire::write(&mut stream, &answer).await {
+            // The server waits all the same, and says in the end that nobody came.
+            tracing::info!(%peer, "the answer to a logon was not delivered: {e}");
+        }
+        drop(stream);
+        let Some(session) = server.wait_for_client(config.second_port_wait).await else { return };
+        drop(permit);
+        session.run(&config.run_dir).await;
+    }
+}
+
+/// Says no, with the reason, and closes.
+async fn refuse(mut stream: TcpStream, peer: SocketAddr, no: Refused) {
+    tracing::warn!(%peer, code = no.code.as_str(), "logon refused: {}", no.reason);
+    if let Err(e) = wire::write(&mut stream, &FromDaemon::Refused(no)).await {
+        tracing::info!(%peer, "the refusal of a logon was not delivered: {e}");
+    }
 }
 
 async fn read_logon(stream: &mut TcpStream) -> Result<UserId, Refused> {

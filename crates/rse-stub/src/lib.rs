@@ -12,4 +12,5 @@ pub mod daemon;
 pub mod miner;
 pub mod ports;
 pub mod server;
+mod unheard;
 mod wire;

@@ -8,6 +8,7 @@ use clap::Parser;
 use evidence::{Emitter, What};
 use rse_stub::daemon::{self, Config};
 use rse_stub::ports::PortRange;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::LocalSet;
 
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli, emitter: &Emitter) -> Result<(), String> {
+    raise_descriptor_limit();
     let system = emitter.system().parse().map_err(|e| format!("the host name: {e}"))?;
     let Cli { port, port_range, run_dir, second_port_wait } = cli;
     let config = Config { port, port_range, run_dir, second_port_wait, system };
@@ -72,4 +74,12 @@ fn start(cli: Cli, emitter: &Emitter) -> Result<(), String> {
             _ = terminate.recv() => Ok(()),
         }
     })
+}
+
+/// Every connection is a file descriptor: takes as many as the system gives.
+fn raise_descriptor_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(e) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!("the limit of file descriptors stays as it is: {e}");
+    }
 }

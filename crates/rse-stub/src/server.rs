@@ -14,9 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::miner::{self, News};
+use crate::unheard::Unheard;
 use crate::wire::{self, PATIENCE};
 
-/// Connections to one second port that are heard at the same time; more wait in the kernel.
+/// Connections to one second port that are heard at the same time.
 const MAX_CANDIDATES: usize = 16;
 
 /// A server whose client has not connected yet.
@@ -68,28 +69,33 @@ impl Server {
 
 type Candidate = Option<(TcpStream, SocketAddr, SocketAddr)>;
 
-/// Hears several connections at once, so a stranger who connects and says nothing does not keep the client out.
+/// Hears several connections at once, and drops the oldest when there are too many, so strangers who connect and say nothing do
+/// not keep the client out.
 async fn accept_rightful(
     listener: &TcpListener,
     ticket: &Token,
     strangers: &mut usize,
 ) -> (TcpStream, SocketAddr, SocketAddr) {
     let mut candidates: JoinSet<Candidate> = JoinSet::new();
+    let mut unheard = Unheard::new(MAX_CANDIDATES);
     loop {
         tokio::select! {
-            accepted = listener.accept(), if candidates.len() < MAX_CANDIDATES => match accepted {
-                Ok((stream, peer)) => {
-                    let ticket = ticket.clone();
-                    candidates.spawn(async move { hear(stream, peer, &ticket).await });
-                }
-                Err(e) => {
-                    tracing::warn!("accept on the second port: {e}");
-                    sleep(Duration::from_millis(100)).await;
-                }
-            },
+            // First those that have ended, so that they do not pile up.
+            biased;
             Some(heard) = candidates.join_next() => match heard {
                 Ok(Some(rightful)) => return rightful,
                 _ => *strangers += 1,
+            },
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    let ticket = ticket.clone();
+                    unheard.add(candidates.spawn(async move { hear(stream, peer, &ticket).await }));
+                }
+                Err(e) => {
+                    tracing::warn!("accept on the second port: {e}");
+                    unheard.drop_oldest();
+                    sleep(Duration::from_millis(100)).await;
+                }
             },
         }
     }

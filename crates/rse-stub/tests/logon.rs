@@ -144,6 +144,28 @@ async fn strangers_on_the_second_port_do_not_keep_the_client_out() {
 }
 
 #[tokio::test]
+async fn a_client_gets_in_through_silent_connections_on_both_ports() {
+    let mut room = Room::new();
+    let (_child, rsed) = start(&mut room, &[]).await;
+    let mut silent = Vec::new();
+    for _ in 0..600 {
+        silent.push(soon("connect", TcpStream::connect(rsed)).await.expect("connect"));
+    }
+    let (server, ticket) = log_on(rsed).await;
+    for _ in 0..40 {
+        let mut stream = soon("connect", TcpStream::connect(server)).await.expect("connect");
+        // Half a frame is as good as silence.
+        stream.write_all(b"\0\0\x01\0{").await.expect("write");
+        silent.push(stream);
+    }
+    let _client = open(server, ticket).await;
+    room.until("logon complete", |what| matches!(what, What::LogonComplete { .. }).then_some(())).await;
+    // Who is still heard is held, who is too many is not.
+    let first = soon("the end of the oldest", silent[0].read(&mut [0])).await;
+    assert!(matches!(first, Ok(0) | Err(_)), "{first:?}");
+}
+
+#[tokio::test]
 async fn the_debug_miner_finds_a_debug_manager_that_starts_later_and_one_that_restarts() {
     let mut room = Room::new();
     let (_child, rsed) = start(&mut room, &[]).await;

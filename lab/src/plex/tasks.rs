@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::SocketAddrV4;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -57,6 +58,13 @@ pub fn client(user: &str, via: &str, sessions: usize, timeout: std::time::Durati
     let (sessions, timeout) = (sessions.to_string(), format!("{}ms", timeout.as_millis()));
     let argv = ["--user", user, "--connect", via, "--sessions", &sessions, "--timeout", &timeout, "--hold"];
     [program("client-stub")].into_iter().chain(argv.map(str::to_owned)).collect()
+}
+
+/// The command line of strangers.
+pub fn strangers(at: &[SocketAddrV4], silent: u32) -> Vec<String> {
+    let at = at.iter().map(ToString::to_string);
+    let argv = [program("stranger-stub"), "--silent".into(), silent.to_string(), "--at".into()];
+    argv.into_iter().chain(at).collect()
 }
 
 fn program(name: &str) -> String {

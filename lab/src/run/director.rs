@@ -11,11 +11,13 @@ use evidence::monotonic_ns;
 use netns::Network;
 use serde::{Deserialize, Serialize};
 
-use super::diagnose::diagnose;
+use super::diagnose::{Failure, diagnose};
 use super::figure4::{self, ms_since};
 use super::progress::Progress;
 use super::result::{ScenarioResult, Verdict};
+use super::snapshot::incomplete;
 use super::steps::{Stage, StepError};
+use crate::plex::journal::{Journal, TaskExit, View};
 use crate::plex::{Plex, PlexError};
 use crate::scenario::{ExpectFailure, Scenario, Symptom};
 
@@ -119,10 +121,16 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
     let start = monotonic_ns();
     let journal = plex.journal.clone();
     let watcher = orders.progress.follow(&journal, &orders.scenario, start);
+    let started: Vec<_> = plex.started.iter().map(|task| (task.system.clone(), task.name.clone())).collect();
     let mut stage = Stage::new(plex, &orders.scenario);
     let mut error = None;
     for step in &orders.scenario.steps {
-        if let Err(e) = stage.step(step).await {
+        let done = tokio::select! {
+            biased;
+            done = stage.step(step) => done,
+            exit = any_exit(&journal, &started) => Err(Failure::new(Symptom::TaskFailed, ended_amid(&exit)).into()),
+        };
+        if let Err(e) = done {
             error = Some(e);
             break;
         }
@@ -135,15 +143,52 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
     result.evidence = proofs;
     match error {
         None => conclude(plex, result),
-        Some(StepError::Lab(e)) => result.reason = Some(format!("the lab failed, not the scenario: {e}")),
+        Some(StepError::Lab(e)) => {
+            result.reason = Some(with_exits(format!("the lab failed, not the scenario: {e}"), &journal, &started));
+        }
         Some(StepError::Failed(failure)) => {
             result.verdict = Verdict::Failed;
             result.symptom = Some(failure.symptom);
             let cause = diagnose(&plex.sysplex, &events, &failure);
             result.cause = cause.as_ref().map(|cause| cause.code.to_owned());
-            result.reason = Some(cause.map_or(failure.what, |cause| cause.sentence));
+            result.reason =
+                Some(cause.map_or_else(|| with_exits(failure.what, &journal, &started), |cause| cause.sentence));
         }
     }
+}
+
+/// Started tasks: system and name.
+type Started = [(String, String)];
+
+fn started_exit<'v>(view: View<'v>, started: &Started) -> Option<&'v TaskExit> {
+    started.iter().find_map(|(system, task)| view.exit_of(system, task))
+}
+
+/// Waits until a started task ends. No scenario asks for that yet, so it is the end of the scenario: what was awaited will
+/// not happen, and when its time is up nobody would know why.
+async fn any_exit(journal: &Journal, started: &Started) -> TaskExit {
+    let mut changes = journal.changes();
+    loop {
+        if let Some(exit) = journal.look(|view| started_exit(view, started).cloned()) {
+            return exit;
+        }
+        if changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// A step may fail of a task's end before that is known to be the reason.
+fn with_exits(what: String, journal: &Journal, started: &Started) -> String {
+    let ended = journal.look(|view| started_exit(view, started).map(ended_amid));
+    match ended {
+        Some(ended) if !what.contains(&ended) => format!("{what}; {ended}"),
+        _ => what,
+    }
+}
+
+fn ended_amid(exit: &TaskExit) -> String {
+    format!("{} on {} ended amid the scenario: {}", exit.task, exit.system, exit.how)
 }
 
 /// All steps of the scenario went well: do the nine steps and the capture agree?
@@ -156,10 +201,7 @@ fn conclude(plex: &mut Plex, result: &mut ScenarioResult) {
     }
     match plex.recorder.flows() {
         Ok(flows) if flows.is_complete() => result.verdict = Verdict::Passed,
-        Ok(flows) => {
-            let reason = format!("the capture is not complete: {} packets were not handed over in time", flows.dropped);
-            result.reason = Some(reason);
-        }
+        Ok(flows) => result.reason = Some(incomplete(&flows)),
         Err(e) => result.reason = Some(format!("the capture cannot be read: {e}")),
     }
 }

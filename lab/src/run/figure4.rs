@@ -1,5 +1,7 @@
 //! The nine steps of Figure 4 ("Distributed Dynamic VIPA", communication example), found in the events of a run. Pure.
 
+use std::net::SocketAddr;
+
 use evidence::{Event, What};
 
 use super::result::StepSeen;
@@ -178,14 +180,22 @@ impl<'a> Steps<'a> {
     }
 
     fn engine_connected(&self, wanted: &str) -> Option<Seen> {
-        // The engine's connection is known by its two ends; which session it is for, Debug Manager learns later.
+        // Others may dial that port, too. The engine's connection is known by its end there: the one that was linked, or, as long
+        // as none was, one that the client itself says it has. (Behind address translation that is known from the link only.)
         let linked = self.events.iter().find_map(|event| match &event.what {
             What::Linked { session, peer, .. } if session == wanted => Some(*peer),
             _ => None,
         });
+        let own = |peer: &SocketAddr| {
+            self.events.iter().any(|event| {
+                let is_own =
+                    matches!(&event.what, What::Connected { what, local, .. } if what == "engine" && local == peer);
+                is_own && event.task == self.handoff.user
+            })
+        };
         self.find(8, |event| match &event.what {
             What::EngineConnected { peer, local }
-                if event.system == self.handoff.on && linked.is_none_or(|end| end == *peer) =>
+                if event.system == self.handoff.on && linked.map_or_else(|| own(peer), |end| end == *peer) =>
             {
                 Some(format!("the client's engine dials {local} and reaches {}", event.system))
             }
@@ -205,8 +215,6 @@ impl<'a> Steps<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
 
     fn handoff() -> Handoff {
@@ -222,8 +230,7 @@ mod tests {
     }
 
     fn run() -> Vec<Event> {
-        let (user, session, job) =
-            || -> (String, String, String) { ("IBMUSER".into(), "LPAR2.1".into(), "EQATST".into()) }();
+        let [user, session, job] = ["IBMUSER", "LPAR2.1", "EQATST"].map(str::to_owned);
         let (peer, local) = (address("10.10.10.101:5000"), address("10.10.10.1:5335"));
         let rsed = address("10.10.10.1:4035");
         vec![
@@ -299,5 +306,16 @@ mod tests {
         events.truncate(8);
         let steps = report(&events, &handoff(), 0);
         assert!(steps[6].ok && !steps[7].ok && !steps[8].ok);
+    }
+
+    #[test]
+    fn a_stranger_on_the_same_port_is_not_step_8() {
+        let mut events = run();
+        events.truncate(8);
+        let steps = report(&events, &handoff(), 0);
+        assert!(steps[6].ok && !steps[7].ok, "nothing says whose connection it is");
+        let (local, peer) = (address("10.10.10.101:5000"), address("10.10.10.1:5335"));
+        events.push(event(8, "WS1", "IBMUSER", What::Connected { what: "engine".into(), local, peer }));
+        assert!(report(&events, &handoff(), 0)[7].ok, "now the client does");
     }
 }

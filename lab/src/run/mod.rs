@@ -3,11 +3,14 @@
 pub mod diagnose;
 mod director;
 pub mod figure4;
+mod hostile;
+pub mod memory;
 mod progress;
 pub mod proofs;
 pub mod result;
 mod snapshot;
 mod steps;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -93,7 +96,8 @@ pub fn run(scenario: &Scenario, options: &Options) -> Result<ScenarioResult, Run
         }
         Err(_) => {
             let mut result = ScenarioResult::new(&scenario.name, name);
-            let how = ended.killed.unwrap_or_else(|| format!("exit status {:?}", ended.status));
+            let status = ended.status.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
+            let how = ended.killed.unwrap_or_else(|| format!("exit status of the director: {status}"));
             result.reason = Some(format!("the lab itself ended before the verdict: {how}"));
             result
         }

@@ -49,3 +49,12 @@ fn is_quiet(flows: &Flows, link: &Link) -> bool {
         .collect();
     counts.windows(2).all(|pair| pair[0] == pair[1])
 }
+
+/// Why nothing can be said of what a capture does not show.
+pub(super) fn incomplete(flows: &Flows) -> String {
+    if flows.overflowed {
+        "the capture is not complete: more flows were seen than are kept".to_owned()
+    } else {
+        format!("the capture is not complete: {} packets were not handed over in time", flows.dropped)
+    }
+}

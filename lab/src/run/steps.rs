@@ -1,7 +1,7 @@
 //! The steps of a scenario, one after the other: act, then wait for what must be seen.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
@@ -11,18 +11,20 @@ use super::diagnose::Failure;
 use super::figure4::Handoff;
 use super::proofs::{self, Link, Snapshot};
 use super::result::Proof;
-use super::snapshot;
-use crate::plex::journal::View;
+use super::snapshot::{self, incomplete};
+use super::watch::{attached, ended_early, job_end, job_over, not_attached, session_of, was_notified};
 use crate::plex::tasks::{self, TaskHandle};
 use crate::plex::{Plex, PlexError};
 use crate::scenario::{Action, Expect, Logon, Scenario, Step, Submit, Symptom, WaitsFor};
 
 /// What the steps have brought about so far.
 pub(super) struct Stage<'a> {
-    plex: &'a mut Plex,
+    pub(super) plex: &'a mut Plex,
     scenario: &'a Scenario,
     clients: BTreeMap<String, TaskHandle>,
     jobs: BTreeMap<String, TaskHandle>,
+    /// The strangers who came; they go when this does, which ends their standard input.
+    pub(super) strangers: Vec<TaskHandle>,
     /// The jobs that were submitted, in order.
     pub handoffs: Vec<Handoff>,
     links: BTreeMap<String, (Link, Snapshot)>,
@@ -53,8 +55,8 @@ impl<E: Into<PlexError>> From<E> for StepError {
 impl<'a> Stage<'a> {
     /// Nothing has happened yet.
     pub(super) fn new(plex: &'a mut Plex, scenario: &'a Scenario) -> Self {
-        let (clients, jobs, links) = Default::default();
-        Self { plex, scenario, clients, jobs, handoffs: Vec::new(), links, proofs: Vec::new() }
+        let (clients, jobs, strangers, links) = Default::default();
+        Self { plex, scenario, clients, jobs, strangers, handoffs: Vec::new(), links, proofs: Vec::new() }
     }
 
     /// Does one step.
@@ -68,6 +70,8 @@ impl<'a> Stage<'a> {
             Action::Attach { job } => self.attach(job, step.within).await,
             Action::Resume { job } => self.resume(job, step.within).await,
             Action::Expect(expect) => self.expect(expect),
+            Action::ExpectTask(expect) => self.expect_task(expect),
+            Action::Garbage(garbage) => self.garbage(garbage, step.within).await,
         }
     }
 
@@ -140,18 +144,22 @@ impl<'a> Stage<'a> {
         };
         let link = self.link(&handoff, stopped);
         let snapshot = snapshot::take(self.plex, &link, &self.all_tasks()).await?;
+        if !snapshot.flows.is_complete() {
+            // What is not seen then says nothing of the scenario.
+            return Err(io::Error::other(incomplete(&snapshot.flows)).into());
+        }
         let found = proofs::of_handoff(&self.plex.sysplex, &link, &snapshot);
+        self.links.insert(job.to_owned(), (link, snapshot));
+        Ok(self.must_all_be_shown(found).map_err(|failure| failure.of(&handoff))?)
+    }
+
+    /// Keeps what the kernel shows; a failure when it does not show something.
+    pub(super) fn must_all_be_shown(&mut self, found: Vec<Proof>) -> Result<(), Failure> {
         let missing = found.iter().find(|proof| !proof.ok).cloned();
         self.proofs.extend(found);
-        self.links.insert(job.to_owned(), (link, snapshot));
-        match missing {
-            None => Ok(()),
-            Some(proof) => {
-                let what =
-                    format!("expected from the kernel: {}; {} shows: {}", proof.claim, proof.source, proof.shown);
-                Err(Failure::new(Symptom::EvidenceMissing, what).of(&handoff).into())
-            }
-        }
+        let Some(proof) = missing else { return Ok(()) };
+        let what = format!("expected from the kernel: {}; {} shows: {}", proof.claim, proof.source, proof.shown);
+        Err(Failure::new(Symptom::EvidenceMissing, what))
     }
 
     fn link(&self, handoff: &Handoff, (client, dvipa): (SocketAddrV4, SocketAddrV4)) -> Link {
@@ -184,14 +192,19 @@ impl<'a> Stage<'a> {
     }
 
     fn all_tasks(&self) -> BTreeMap<i32, (String, String)> {
-        let all = self.plex.started.iter().chain(self.clients.values()).chain(self.jobs.values());
+        let all =
+            self.plex.started.iter().chain(self.clients.values()).chain(self.jobs.values()).chain(&self.strangers);
         all.map(|task| (task.running.realm_pid, (task.system.clone(), task.name.clone()))).collect()
     }
 
     async fn resume(&mut self, job: &str, within: Duration) -> Result<(), StepError> {
         let Some(handoff) = self.handoffs.iter().find(|handoff| handoff.job == job).cloned() else { return Ok(()) };
         if let Some(stdin) = self.clients.get_mut(&handoff.user).and_then(|client| client.stdin.as_mut()) {
-            stdin.write_all(b"continue\n")?;
+            let told = stdin.write_all(b"continue\n");
+            told.map_err(|e| {
+                let what = format!("the client of {} cannot be told to go on: {e}", handoff.user);
+                Failure::new(Symptom::SessionBroken, what).of(&handoff)
+            })?;
         }
         let seen = self.plex.journal.wait_for(within, |view| {
             let session = session_of(view, &handoff)?;
@@ -236,108 +249,5 @@ impl<'a> Stage<'a> {
                 Err(Failure::new(Symptom::EvidenceMissing, what).into())
             }
         }
-    }
-}
-
-fn ended_early(exit: &crate::plex::journal::TaskExit) -> String {
-    let last = exit.last_words.iter().rev().find(|line| !line.trim().is_empty());
-    format!("the client ended ({}){}", exit.how, last.map_or_else(String::new, |line| format!(": {line}")))
-}
-
-fn session_of<'v>(view: View<'v>, handoff: &Handoff) -> Option<&'v str> {
-    view.find(|event| match &event.what {
-        What::JobWaiting { session, .. } if event.task == handoff.job => Some(session.as_str()),
-        _ => None,
-    })
-}
-
-fn was_notified(view: View<'_>, wanted: &str) -> bool {
-    view.events.iter().any(|event| matches!(&event.what, What::MinerNotified { session, .. } if session == wanted))
-}
-
-fn job_end<'v>(view: View<'v>, handoff: &Handoff) -> Option<(&'v str, &'v str)> {
-    view.find(|event| match &event.what {
-        What::JobEnded { how, reason } if event.task == handoff.job => Some((how.as_str(), reason.as_str())),
-        _ => None,
-    })
-}
-
-/// The job is over, in words.
-fn job_over(view: View<'_>, handoff: &Handoff) -> Option<String> {
-    let ended = job_end(view, handoff).map(|(how, reason)| format!("{} ended: {how}, {reason}", handoff.job));
-    let exit = || view.exit_of(&handoff.on, &handoff.job).map(|exit| format!("{} ended: {}", handoff.job, exit.how));
-    ended.or_else(exit)
-}
-
-/// The two ends of the connection once the program is stopped before the client's eyes, or what went wrong.
-fn attached(view: View<'_>, handoff: &Handoff) -> Option<Result<(SocketAddrV4, SocketAddrV4), Failure>> {
-    let fail = |symptom, what: String| Some(Err(Failure::new(symptom, what).of(handoff)));
-    let session = session_of(view, handoff)?;
-    for event in view.events {
-        match &event.what {
-            What::ConnectFailed { what, address, how, reason } if event.task == handoff.user && what == "engine" => {
-                let symptom = if how == "timed_out" {
-                    Symptom::EngineConnectionTimedOut
-                } else {
-                    Symptom::EngineConnectionRefused
-                };
-                return fail(symptom, format!("the client's connection to {address} failed: {how}, {reason}"));
-            }
-            What::EngineTurnedAway { session: of, refusal } if of == session => {
-                return fail(
-                    Symptom::EngineTurnedAway,
-                    format!("the client's connection was turned away: {}, {}", refusal.code, refusal.reason),
-                );
-            }
-            What::DebugBroken { session: of, reason } if of == session => {
-                return fail(Symptom::SessionBroken, format!("the debug conversation broke off: {reason}"));
-            }
-            What::DebuggerAnswered { session: of, job, job_system }
-                if of == session && (*job != handoff.job || *job_system != handoff.on) =>
-            {
-                let what =
-                    format!("the client talks to {job} on {job_system}, expected {} on {}", handoff.job, handoff.on);
-                return fail(Symptom::SessionBroken, what);
-            }
-            What::JobEnded { how, reason } if event.task == handoff.job => {
-                let symptom = if how == "timed_out_register" { Symptom::UserNotNotified } else { Symptom::JobFailed };
-                return fail(symptom, format!("{} ended: {how}, {reason}", handoff.job));
-            }
-            _ => {}
-        }
-    }
-    if let Some(exit) = view.exits.iter().find(|exit| exit.task == handoff.user) {
-        return fail(Symptom::SessionBroken, ended_early(exit));
-    }
-    let stopped =
-        view.events.iter().any(|event| matches!(&event.what, What::ClientStopped { session: of, .. } if of == session));
-    let ends = view.find(|event| match &event.what {
-        What::SocketTaken { session: of, peer: SocketAddr::V4(peer), local: SocketAddr::V4(local) }
-            if of == session =>
-        {
-            Some((*peer, *local))
-        }
-        _ => None,
-    });
-    ends.filter(|_| stopped).map(Ok)
-}
-
-/// Time is up: how far did it get?
-fn not_attached(view: View<'_>, handoff: &Handoff, within: Duration) -> Failure {
-    let within = humantime::format_duration(within);
-    let session = session_of(view, handoff);
-    let fail = |symptom, seen: &str| {
-        let what = format!("{} is not in the debugger of {} within {within}: {seen}", handoff.job, handoff.user);
-        Failure::new(symptom, what).of(handoff)
-    };
-    let Some(session) = session else { return fail(Symptom::StepTimedOut, "the job does not wait yet") };
-    let client_knows =
-        view.events.iter().any(|event| matches!(&event.what, What::Notified { session: of, .. } if of == session));
-    if client_knows {
-        fail(Symptom::StepTimedOut, "the client was notified, but the session did not begin")
-    } else if was_notified(view, session) {
-        fail(Symptom::UserNotNotified, "the Debug Miner was told, the client was not")
-    } else {
-        fail(Symptom::UserNotNotified, "its session waits for a register connection")
     }
 }

@@ -1,7 +1,9 @@
 //! Scenarios: what happens in a sysplex, and what must be seen.
 
+mod hostile;
 mod raw;
 mod resolve;
+pub mod size;
 
 use std::fmt;
 use std::net::SocketAddrV4;
@@ -83,6 +85,10 @@ pub enum Action {
     },
     /// What the kernel's evidence of a job's handoff must show.
     Expect(Expect),
+    /// What the kernel must show of a started task.
+    ExpectTask(ExpectTask),
+    /// Strangers come, say nothing or throw garbage, and stay until the end of the scenario.
+    Garbage(Garbage),
 }
 
 /// A logon.
@@ -136,6 +142,26 @@ pub struct Expect {
     pub port: Option<u16>,
     /// Does the client's traffic cross XCF?
     pub crosses_xcf: Option<bool>,
+}
+
+/// What the kernel must show of a started task, on every LPAR that it was started on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectTask {
+    /// Its name.
+    pub task: String,
+    /// It never took this much memory, in bytes.
+    pub memory: u64,
+}
+
+/// What strangers do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Garbage {
+    /// The LPAR or workstation that they are on.
+    pub from: String,
+    /// The ports that they throw at.
+    pub at: Vec<SocketAddrV4>,
+    /// How many connections that say nothing, over all ports.
+    pub silent: u32,
 }
 
 /// What must go wrong in a broken twin.

@@ -40,7 +40,8 @@ pub(super) struct Step {
     pub(super) submit: Option<Submit>,
     pub(super) attach: Option<OfJob>,
     pub(super) resume: Option<OfJob>,
-    pub(super) expect: Option<Expect>,
+    pub(super) expect: Option<Spanned<Expect>>,
+    pub(super) garbage: Option<Garbage>,
     pub(super) within: Option<Spanned<String>>,
 }
 
@@ -72,12 +73,23 @@ pub(super) struct OfJob {
     pub(super) job: Spanned<String>,
 }
 
-/// `expect`.
+/// `expect`: either of a job or of a started task.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Expect {
-    pub(super) job: Spanned<String>,
+    pub(super) job: Option<Spanned<String>>,
     pub(super) on: Option<Spanned<String>>,
     pub(super) port: Option<Spanned<u16>>,
     pub(super) crosses: Option<Spanned<String>>,
+    pub(super) task: Option<Spanned<String>>,
+    pub(super) memory: Option<Spanned<String>>,
+}
+
+/// `garbage`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Garbage {
+    pub(super) from: Spanned<String>,
+    pub(super) at: Spanned<Vec<Spanned<String>>>,
+    pub(super) silent: Option<Spanned<u32>>,
 }

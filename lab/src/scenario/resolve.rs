@@ -58,8 +58,8 @@ fn sysplex_of(
     }
 }
 
-struct Resolver<'a> {
-    sysplex: &'a Sysplex,
+pub(super) struct Resolver<'a> {
+    pub(super) sysplex: &'a Sysplex,
     problems: Vec<Diagnostic>,
     users: Vec<String>,
     jobs: Vec<String>,
@@ -79,11 +79,18 @@ impl Resolver<'_> {
     }
 
     fn action(&mut self, step: &Spanned<raw::Step>) -> Option<Action> {
-        let raw::Step { logon, submit, attach, resume, expect, within: _ } = step.get_ref();
-        let count = [logon.is_some(), submit.is_some(), attach.is_some(), resume.is_some(), expect.is_some()];
-        let count = count.into_iter().filter(|&there| there).count();
+        let raw::Step { logon, submit, attach, resume, expect, garbage, within: _ } = step.get_ref();
+        let actions = [
+            ("logon", logon.is_some()),
+            ("submit", submit.is_some()),
+            ("attach", attach.is_some()),
+            ("resume", resume.is_some()),
+            ("expect", expect.is_some()),
+            ("garbage", garbage.is_some()),
+        ];
+        let count = actions.iter().filter(|(_, there)| *there).count();
         if count != 1 {
-            let expected = "expected exactly one of: logon, submit, attach, resume, expect";
+            let expected = format!("expected exactly one of: {}", actions.map(|(name, _)| name).join(", "));
             self.problem(step.span(), format!("a step with {count} actions: {expected}"), None);
             return None;
         }
@@ -94,7 +101,10 @@ impl Resolver<'_> {
             return self.submit(submit).map(Action::Submit);
         }
         if let Some(expect) = expect {
-            return self.expect(expect).map(Action::Expect);
+            return self.expect(expect);
+        }
+        if let Some(garbage) = garbage {
+            return self.garbage(garbage).map(Action::Garbage);
         }
         let attach_job = attach.as_ref().and_then(|attach| self.job(&attach.job)).map(|job| Action::Attach { job });
         attach_job.or_else(|| {
@@ -160,8 +170,28 @@ impl Resolver<'_> {
         Some(Submit { job, on, user, test, wanted, waits_for })
     }
 
-    fn expect(&mut self, expect: &raw::Expect) -> Option<Expect> {
-        let job = self.job(&expect.job)?;
+    fn expect(&mut self, expect: &Spanned<raw::Expect>) -> Option<Action> {
+        match (&expect.get_ref().job, &expect.get_ref().task) {
+            (Some(job), None) => self.expect_job(job, expect.get_ref()).map(Action::Expect),
+            (None, Some(task)) => self.expect_task(task, expect).map(Action::ExpectTask),
+            (Some(_), Some(_)) => {
+                let message = "`job` and `task` in one expect: expected one of them; the other is a step of its own";
+                self.problem(expect.span(), message.into(), None);
+                None
+            }
+            (None, None) => {
+                self.problem(expect.span(), "an expect of nobody: expected `job` or `task`".into(), None);
+                None
+            }
+        }
+    }
+
+    fn expect_job(&mut self, job: &Spanned<String>, expect: &raw::Expect) -> Option<Expect> {
+        let job = self.job(job)?;
+        if let Some(memory) = &expect.memory {
+            let message = "`memory` of a job: expected `task = \"...\"`, a started task, beside it";
+            self.problem(memory.span(), message.into(), None);
+        }
         let on = match &expect.on {
             Some(on) => Some(self.lpar(on)?),
             None => None,
@@ -192,7 +222,7 @@ impl Resolver<'_> {
         self.one_of(name, "LPAR", &names)
     }
 
-    fn one_of(&mut self, found: &Spanned<String>, kind: &str, right: &[&str]) -> Option<String> {
+    pub(super) fn one_of(&mut self, found: &Spanned<String>, kind: &str, right: &[&str]) -> Option<String> {
         let word = found.get_ref();
         if right.contains(&word.as_str()) {
             return Some(word.clone());
@@ -227,7 +257,7 @@ impl Resolver<'_> {
         parsed.ok()
     }
 
-    fn problem(&mut self, span: std::ops::Range<usize>, message: String, help: Option<String>) {
+    pub(super) fn problem(&mut self, span: std::ops::Range<usize>, message: String, help: Option<String>) {
         self.problems.push(Diagnostic::new(span, message).with_help(help));
     }
 }

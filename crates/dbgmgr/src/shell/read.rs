@@ -2,7 +2,7 @@
 
 use dbm_protocol::frame::{self, FrameError};
 use dbm_protocol::{Hello, Role};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 
 use super::run::Event;
@@ -26,6 +26,10 @@ async fn message(
     })
 }
 
+/// How many bytes each of a connection's first two messages may have, its header included. All that is in order is shorter by
+/// far, and a stranger's half frames are not to cost more than this each.
+const LONGEST_FIRST: u64 = 4096;
+
 /// Reads up to `most` messages and hands them to the core; or the end of the connection, or what is wrong with it.
 pub(super) async fn messages(
     stream: &mut (impl AsyncRead + Unpin),
@@ -35,8 +39,10 @@ pub(super) async fn messages(
     core: &mpsc::Sender<Event>,
 ) {
     let mut role = None;
-    for _ in 0..most {
-        let (input, last) = match message(stream, port, role).await {
+    for number in 0..most {
+        let proven = number >= 2 || port == Port::Upstream;
+        let mut limited = (&mut *stream).take(if proven { u64::MAX } else { LONGEST_FIRST });
+        let (input, last) = match message(&mut limited, port, role).await {
             Ok(Some(message)) => {
                 if let Message::Hello(hello) = &message {
                     role = Some(hello.role);
@@ -44,6 +50,10 @@ pub(super) async fn messages(
                 (Input::Message { conn, message }, false)
             }
             Ok(None) => (Input::Closed { conn, reason: "the connection ended".to_owned() }, true),
+            Err(FrameError::Cut) if limited.limit() == 0 => {
+                let reason = format!("one of the first messages has more than {LONGEST_FIRST} bytes");
+                (Input::Garbage { conn, reason }, true)
+            }
             Err(e @ (FrameError::Io(_) | FrameError::Cut)) => (Input::Closed { conn, reason: e.to_string() }, true),
             Err(e) => (Input::Garbage { conn, reason: e.to_string() }, true),
         };

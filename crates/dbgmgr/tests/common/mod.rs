@@ -250,3 +250,10 @@ fn blocking(fd: OwnedFd) -> TcpStream {
 pub(crate) fn descriptors(child: &Child) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", child.id())).expect("proc").count()
 }
+
+/// The most memory that a process ever had resident, in KiB.
+pub(crate) fn peak_kib(child: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+    line.trim().trim_end_matches("kB").trim().parse().expect("a number")
+}

@@ -39,7 +39,14 @@ fn sysplex() -> Sysplex {
     sysplex
 }
 
-fn add(snapshot: &mut Snapshot, system: &str, interface: &str, direction: Direction, ends: (&str, &str), syn_ack: bool) {
+fn add(
+    snapshot: &mut Snapshot,
+    system: &str,
+    interface: &str,
+    direction: Direction,
+    ends: (&str, &str),
+    syn_ack: bool,
+) {
     let [from, to] = [ends.0, ends.1].map(|end| end.parse::<SocketAddrV4>().expect("an address"));
     let mut frame = Vec::new();
     let builder = etherparse::PacketBuilder::ethernet2([1; 6], [2; 6])
@@ -52,8 +59,7 @@ fn add(snapshot: &mut Snapshot, system: &str, interface: &str, direction: Direct
 
 fn good() -> Snapshot {
     let mut snapshot = Snapshot::default();
-    let socket =
-        TcpSocket { state: TcpState::Established, local: address(DVIPA), peer: address(CLIENT), inode: 7 };
+    let socket = TcpSocket { state: TcpState::Established, local: address(DVIPA), peer: address(CLIENT), inode: 7 };
     snapshot.sockets.insert("L02".into(), vec![socket]);
     snapshot.holders.insert(7, vec![DEBUGGER]);
     snapshot.tasks.insert(DEBUGGER, ("L02".into(), "EQATST".into()));
