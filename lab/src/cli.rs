@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -150,7 +151,9 @@ fn run_scenarios(arguments: &Run) -> u8 {
 }
 
 fn say(result: &ScenarioResult, json: bool) {
-    println!("{}", if json { output::json_line(result) } else { output::summary(result) });
+    // Whoever reads may have gone; that is no reason to end a run.
+    let line = if json { output::json_line(result) } else { output::summary(result) };
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn cannot_run(why: &str) -> u8 {

@@ -4,6 +4,8 @@
 //! what is left. `CLEANUP_SEED` repeats the choice of moments (the machine's own timing stays its own).
 
 mod common;
+#[path = "common/harness.rs"]
+mod harness;
 #[path = "cleanup/killed.rs"]
 mod killed;
 #[path = "cleanup/machine.rs"]
@@ -14,7 +16,6 @@ mod process;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::{build_programs, needs_a_lab, refusal};
 use killed::{Killed, left_alone, run_and_kill};
 use libtest_mimic::{Arguments, Failed, Trial};
 use machine::Machine;
@@ -24,19 +25,13 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // One after the other: a child that one is about to start would for a moment hold what the other has open.
     arguments.test_threads = Some(1);
-    let (mut before, mut refused) = (Err("not looked at".to_owned()), None);
-    if !arguments.list {
-        build_programs();
-        // Before the first lab: `lab doctor`, which `refusal` runs, makes namespaces as well.
-        before = Machine::look();
-        refused = refusal();
-    }
-    let trials = [
+    // Before the first lab: the harness asks `lab doctor`, which makes namespaces as well.
+    let before = if arguments.list { Err("not looked at".to_owned()) } else { Machine::look() };
+    let trials = vec![
         Trial::test("fifty_killed_labs_leave_nothing", || kill_labs("fifty_killed_labs_leave_nothing", 50)),
         Trial::test("everything_is_as_before", move || everything_is_as_before(&before?)),
     ];
-    let trials = trials.map(|trial| needs_a_lab(trial, refused.as_deref()));
-    libtest_mimic::run(&arguments, trials.into()).exit();
+    harness::run(&arguments, trials);
 }
 
 /// The strict one: the whole machine is compared, so nobody else may change it meanwhile.

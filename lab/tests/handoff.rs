@@ -1,31 +1,25 @@
 //! What `lab run scenarios/figure4.toml` must show, beyond its own verdict, and that labs do not see each other.
 
 mod common;
+#[path = "common/harness.rs"]
+mod harness;
 
 use std::process::Stdio;
 
-use common::{build_programs, lab, needs_a_lab, refusal};
+use common::lab;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
 type Test = fn() -> Result<(), Failed>;
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let refusal = if arguments.list {
-        None
-    } else {
-        build_programs();
-        refusal()
-    };
     let tests: [(&str, Test); 4] = [
         ("figure4_shows_what_the_kernel_saw", figure4_shows_what_the_kernel_saw),
         ("ten_labs_at_once_do_not_see_each_other", ten_labs_at_once_do_not_see_each_other),
         ("broken_twins_name_their_cause", broken_twins_name_their_cause),
         ("evidence_is_kept_where_it_is_asked_for", evidence_is_kept_where_it_is_asked_for),
     ];
-    let trials = tests.map(|(name, test)| needs_a_lab(Trial::test(name, test), refusal.as_deref()));
-    libtest_mimic::run(&arguments, trials.into()).exit();
+    harness::run(&Arguments::from_args(), tests.map(|(name, test)| Trial::test(name, test)).into());
 }
 
 fn result_of(arguments: &[&str]) -> Result<(Value, i32), Failed> {

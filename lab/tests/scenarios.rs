@@ -1,33 +1,26 @@
 //! Every scenario a test of its own, named by its file and the backend: `figure4::nftables`.
 
 mod common;
+#[path = "common/harness.rs"]
+mod harness;
 
 use std::path::{Path, PathBuf};
 
-use common::{build_programs, lab, needs_a_lab, refusal, root};
+use common::{lab, root};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
 const BACKENDS: [&str; 1] = ["nftables"];
 
 fn main() {
-    let arguments = Arguments::from_args();
-    let refusal = if arguments.list {
-        None
-    } else {
-        build_programs();
-        refusal()
-    };
-    let scenarios = scenarios();
-    let trials = scenarios.iter().flat_map(|file| {
-        let refusal = refusal.as_deref();
+    let trials = scenarios().into_iter().flat_map(|file| {
         BACKENDS.map(|backend| {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let (file, test) = (file.clone(), format!("{name}::{backend}"));
-            needs_a_lab(Trial::test(test, move || passes(&file, &name, backend)), refusal)
+            Trial::test(test, move || passes(&file, &name, backend))
         })
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit();
+    harness::run(&Arguments::from_args(), trials.collect());
 }
 
 fn scenarios() -> Vec<PathBuf> {

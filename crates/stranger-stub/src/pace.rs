@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
@@ -37,6 +37,8 @@ struct Turns {
 struct Counts {
     established: AtomicU32,
     refused: AtomicU32,
+    /// A connection was not established, and that was said.
+    warned: AtomicBool,
 }
 
 impl Dialler {
@@ -48,21 +50,30 @@ impl Dialler {
         Self { turns: Arc::new(Mutex::new(Turns { interval, left: 0 })), counts: Arc::default() }
     }
 
-    /// Opens a connection when it is its turn.
+    /// Opens a connection when it is its turn, and counts it.
     ///
     /// # Errors
     /// Why it was not established.
     pub async fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let dialled = self.dial_again(address).await;
+        let count = if dialled.is_ok() { &self.counts.established } else { &self.counts.refused };
+        count.fetch_add(1, Ordering::Relaxed);
+        dialled
+    }
+
+    /// Opens a connection in place of one that was dropped, when it is its turn; such are not counted.
+    ///
+    /// # Errors
+    /// Why it was not established.
+    pub async fn dial_again(&self, address: SocketAddr) -> io::Result<TcpStream> {
         self.turn().await;
         let dialled = timeout(CONNECT, connect(address)).await;
         let dialled = dialled.unwrap_or_else(|_| Err(io::Error::other(format!("no answer in {CONNECT:?}"))));
-        let count = if dialled.is_ok() { &self.counts.established } else { &self.counts.refused };
         if let Err(e) = &dialled
-            && self.counts.refused.load(Ordering::Relaxed) == 0
+            && !self.counts.warned.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(%address, "the first connection that is not established: {e}");
         }
-        count.fetch_add(1, Ordering::Relaxed);
         dialled
     }
 

@@ -139,10 +139,16 @@ fn say_how_to_look_in(keeper: i32, report: &[u8]) {
     eprintln!("  kept; look in from another shell:");
     for (name, init) in &report.inits {
         if let Some(pid) = outside_pid(keeper, *init) {
-            eprintln!("    {name}: nsenter --target {pid} --user --net --mount --uts --pid --preserve-credentials");
+            eprintln!("    {name}: nsenter --target {pid}{} --net --mount --uts --ipc --pid", user_namespace(pid));
         }
     }
     eprintln!("  it goes down when standard input ends (Ctrl-D) or with Ctrl-C");
+}
+
+/// How `nsenter` is to enter the user namespace of a process; it refuses to when that is its own.
+fn user_namespace(pid: i32) -> &'static str {
+    let of = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/user")).ok();
+    if of("self") == of(&pid.to_string()) { "" } else { " --user --preserve-credentials" }
 }
 
 /// The number, out here, of the process that the realm knows as `inner`.

@@ -40,8 +40,23 @@ pub struct Link {
     pub owner: String,
     /// The user's connections to the RSE daemon and the RSE server, and the LPAR that they must have reached.
     pub logon: Vec<Logon>,
+    /// What the client read from the debugger.
+    pub read: ClientRead,
     /// LPARs on which the same workstation debugs another job; they may have connections from it.
     pub also_on: Vec<String>,
+}
+
+/// What the client says that it read over its connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientRead {
+    /// The job and the system, as the debugger itself named them.
+    pub job: String,
+    /// See `job`.
+    pub system: String,
+    /// The line at which the program stands.
+    pub line: u32,
+    /// Variables, as `NAME=value`.
+    pub variables: Vec<String>,
 }
 
 /// One of the two connections of a logon.
@@ -74,7 +89,17 @@ pub fn of_handoff(sysplex: &Sysplex, link: &Link, snapshot: &Snapshot) -> Vec<Pr
         proofs.push(routed(sysplex, snapshot, claim, link));
     }
     proofs.extend(link.logon.iter().map(|logon| answered_by(logon, snapshot)));
+    proofs.push(read_by_the_client(link));
     proofs
+}
+
+/// Not the kernel's word, but the other end's: whom the client talks to, as the debugger itself says.
+fn read_by_the_client(link: &Link) -> Proof {
+    let Link { job, on, read, .. } = link;
+    let claim = format!("the client debugs {job} on {on}");
+    let variables = if read.variables.is_empty() { "none".to_owned() } else { read.variables.join(", ") };
+    let shown = format!("{} on {} stands at line {}; variables: {variables}", read.job, read.system, read.line);
+    Proof { claim, ok: read.job == *job && read.system == *on, source: "what the client read".into(), shown }
 }
 
 /// Who sent the SYN-ACK: the connection itself may be over, and gone from sockets and VCRT.

@@ -12,7 +12,7 @@ use super::figure4::Handoff;
 use super::proofs::{self, Link, Snapshot};
 use super::result::Proof;
 use super::snapshot::{self, incomplete};
-use super::watch::{attached, ended_early, job_end, job_over, not_attached, session_of, was_notified};
+use super::watch::{attached, client_read, ended_early, job_end, job_over, not_attached, session_of, was_notified};
 use crate::plex::tasks::{self, TaskHandle};
 use crate::plex::{Plex, PlexError};
 use crate::scenario::{Action, Expect, Logon, Scenario, Step, Submit, Symptom, WaitsFor};
@@ -187,6 +187,7 @@ impl<'a> Stage<'a> {
             dvipa,
             owner: owner.map_or_else(|| handoff.on.clone(), |owner| owner.name.clone()),
             logon,
+            read: self.plex.journal.look(|view| client_read(view, handoff)),
             also_on: others.map(|other| other.on.clone()).collect(),
         }
     }

@@ -7,6 +7,7 @@ use evidence::What;
 
 use super::diagnose::Failure;
 use super::figure4::Handoff;
+use super::proofs::ClientRead;
 use crate::plex::journal::{TaskExit, View};
 use crate::scenario::Symptom;
 
@@ -115,4 +116,22 @@ pub(super) fn not_attached(view: View<'_>, handoff: &Handoff, within: Duration) 
     } else {
         fail(Symptom::UserNotNotified, "its session waits for a register connection")
     }
+}
+
+/// What the client read from the debugger of this job.
+pub(super) fn client_read(view: View<'_>, handoff: &Handoff) -> ClientRead {
+    let mut read = ClientRead::default();
+    let Some(session) = session_of(view, handoff) else { return read };
+    for event in view.events {
+        match &event.what {
+            What::DebuggerAnswered { session: of, job, job_system } if of == session => {
+                (read.job, read.system) = (job.clone(), job_system.clone());
+            }
+            What::ClientStopped { session: of, line, variables } if of == session => {
+                (read.line, read.variables) = (*line, variables.clone());
+            }
+            _ => {}
+        }
+    }
+    read
 }

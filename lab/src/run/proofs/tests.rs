@@ -26,6 +26,7 @@ fn link() -> Link {
             dvipa: address("10.10.10.1:4035"),
             on: "L01".into(),
         }],
+        read: ClientRead { job: "EQATST".into(), system: "L02".into(), line: 18, variables: vec!["TOTAL=1".into()] },
         also_on: Vec::new(),
     }
 }
@@ -88,7 +89,7 @@ fn broken(spoil: impl FnOnce(&mut Snapshot)) -> Vec<String> {
 fn a_good_snapshot_shows_everything() {
     let proofs = of_handoff(&sysplex(), &link(), &good());
     assert!(proofs.iter().all(|proof| proof.ok), "{proofs:#?}");
-    assert_eq!(proofs.len(), 6);
+    assert_eq!(proofs.len(), 7);
 }
 
 #[test]
@@ -153,4 +154,15 @@ fn a_logon_that_another_lpar_answered_is_seen() {
     let answer = ("10.10.10.1:4035", "10.10.10.101:4000");
     let claims = broken(|snapshot| add(snapshot, "L02", LAN, Direction::Out, answer, true));
     assert_eq!(claims, ["the logon reached L01"]);
+}
+
+#[test]
+fn a_client_that_talks_to_another_job_or_system_is_seen() {
+    let read = |job: &str, system: &str| ClientRead { job: job.into(), system: system.into(), ..ClientRead::default() };
+    for wrong in [read("EQATST", "L01"), read("OTHER", "L02"), ClientRead::default()] {
+        let link = Link { read: wrong, ..link() };
+        let proofs = of_handoff(&sysplex(), &link, &good());
+        let broken: Vec<_> = proofs.iter().filter(|proof| !proof.ok).map(|proof| proof.claim.as_str()).collect();
+        assert_eq!(broken, ["the client debugs EQATST on L02"]);
+    }
 }
