@@ -94,8 +94,15 @@ fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConfig {
 /// machine's own defaults must not stand there.)
 fn lpar_sysctls(lpar: &Lpar) -> Vec<(String, String)> {
     let ports = format!("{} {}", lpar.ephemeral.start(), lpar.ephemeral.end());
-    let sysctls =
-        [("ip_local_port_range", ports.as_str()), ("conf/all/rp_filter", "0"), ("conf/all/send_redirects", "0")];
+    let sysctls = [
+        ("ip_local_port_range", ports.as_str()),
+        // Else the kernel looks for a socket before it routes, finds what is left of an earlier connection from the same port
+        // (TIME_WAIT), and drops the SYN of a new one instead of forwarding it to its target: a client that uses a port again
+        // within a minute would get no answer.
+        ("ip_early_demux", "0"),
+        ("conf/all/rp_filter", "0"),
+        ("conf/all/send_redirects", "0"),
+    ];
     sysctls.map(|(name, value)| (format!("ipv4/{name}"), value.to_owned())).to_vec()
 }
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use distributor::VcrtEntry;
 use evidence::{Direction, Flows, socket_holders};
 
 use super::proofs::{Link, Snapshot};
 use crate::plex::{Plex, PlexError};
 
-/// A packet may be on its way between two interfaces while they are read; then they are read again, so many times.
+/// A packet may be on its way between two interfaces while they are read, and the kernel may pass over an entry of a table that
+/// changes while it is read; then they are read again, so many times.
 const READINGS: u32 = 20;
 const BETWEEN_READINGS: Duration = Duration::from_millis(10);
 
@@ -26,9 +28,7 @@ pub(super) async fn take(
         snapshot.sockets.insert(name.clone(), view.connections()?);
     }
     snapshot.holders = socket_holders()?;
-    if let Some(owner) = plex.sysplex.lpar_named(&link.owner).map(|owner| owner.index) {
-        snapshot.vcrt = plex.distribution.vcrt(owner).await?;
-    }
+    snapshot.vcrt = vcrt(plex, link).await?;
     for _ in 0..READINGS {
         snapshot.flows = plex.recorder.flows()?;
         if is_quiet(&snapshot.flows, link) {
@@ -37,6 +37,21 @@ pub(super) async fn take(
         tokio::time::sleep(BETWEEN_READINGS).await;
     }
     Ok(snapshot)
+}
+
+/// The owner's VCRT. What is not in it may have been passed over, because connections came and went while it was read.
+async fn vcrt(plex: &Plex, link: &Link) -> Result<Vec<VcrtEntry>, PlexError> {
+    let mut entries = Vec::new();
+    let Some(owner) = plex.sysplex.lpar_named(&link.owner).map(|owner| owner.index) else { return Ok(entries) };
+    for _ in 0..READINGS {
+        entries = plex.distribution.vcrt(owner).await?;
+        let ours = |entry: &VcrtEntry| entry.client == link.client && entry.dvipa == link.dvipa;
+        if plex.sysplex.dvipa(*link.dvipa.ip()).is_none() || entries.iter().any(ours) {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_READINGS).await;
+    }
+    Ok(entries)
 }
 
 /// Has every packet from the client been seen on all interfaces of its way?
