@@ -3,7 +3,7 @@
 //! - [`scenario`]: what happens and what must be seen, from a TOML file.
 //! - [`plex`]: a sysplex that runs.
 //! - [`run`]: a scenario in a sysplex: the nine steps, the evidence, the verdict.
-//! - [`doctor`], [`bench`]: what this machine can do, and how fast.
+//! - [`doctor`], [`mod@bench`]: what this machine can do, and how fast.
 
 pub mod bench;
 pub mod cli;

@@ -32,7 +32,7 @@ pub struct Distributor {
 }
 
 impl Distributor {
-    /// The distributor of this sysplex, every DVIPA with its owner, and the kernels as [`FirstPlans`] left them.
+    /// The distributor of this sysplex, every DVIPA with its owner, and what their kernels follow already.
     ///
     /// # Errors
     /// When an LPAR is down.
