@@ -60,9 +60,9 @@ pub(crate) enum FromInit {
 
 /// Runs the init of a host; never returns.
 pub(crate) fn main(spec: &HostSpec, control: OwnedFd) -> ! {
-    let result = settle(control).and_then(|control| {
-        set_up(spec, &control).or_else(|e| sock::send(&control, &FromInit::Refused(e.to_string()), &[]))?;
-        serve(&control)
+    let result = settle(control).and_then(|control| match set_up(spec, &control) {
+        Ok(()) => serve(spec, &control),
+        Err(e) => sock::send(&control, &FromInit::Refused(e.to_string()), &[]),
     });
     match result {
         Ok(()) => {}
@@ -84,6 +84,7 @@ fn settle(control: OwnedFd) -> io::Result<OwnedFd> {
     Ok(place)
 }
 
+/// Makes the namespaces and says so.
 fn set_up(spec: &HostSpec, control: &OwnedFd) -> io::Result<()> {
     let said = |what: &str| {
         let what = what.to_owned();
@@ -92,11 +93,15 @@ fn set_up(spec: &HostSpec, control: &OwnedFd) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC)
         .map_err(said("making the host's namespaces"))?;
     nix::unistd::sethostname(&spec.name).map_err(said("setting the host name"))?;
+    let netns = std::fs::File::open("/proc/thread-self/ns/net")?;
+    sock::send(control, &FromInit::Up, &[netns.as_fd()])
+}
+
+/// The host's own view of files and processes. Made when the first task is to see it, and not while all hosts are being wired.
+fn furnish(spec: &HostSpec) -> io::Result<()> {
     mount_fresh_proc()?;
     mount_private(&spec.bin_dir)?;
-    std::env::set_current_dir("/")?;
-    let netns = std::fs::File::open("/proc/self/ns/net")?;
-    sock::send(control, &FromInit::Up, &[netns.as_fd()])
+    std::env::set_current_dir("/")
 }
 
 /// A `/run` and a `/tmp` of the host's own, and in `/run` the lab's programs (whose directory `/tmp` or `/run` may hide).
@@ -113,12 +118,13 @@ fn mount_private(bin_dir: &Path) -> io::Result<()> {
     Ok(mount(Some(source.as_str()), BIN_DIR, NONE, MsFlags::MS_BIND, NONE)?)
 }
 
-fn serve(control: &OwnedFd) -> io::Result<()> {
+fn serve(spec: &HostSpec, control: &OwnedFd) -> io::Result<()> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     mask.thread_block()?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let mut exits = VecDeque::new();
+    let mut furnished = false;
     loop {
         reap(&mut exits)?;
         while let Some(exit) = exits.pop_front() {
@@ -136,19 +142,23 @@ fn serve(control: &OwnedFd) -> io::Result<()> {
             let Some((request, fds)) = sock::receive::<ToInit>(control, RecvFlags::empty())? else {
                 return Ok(()); // the director is gone
             };
-            answer(control, request, fds)?;
+            let made = if furnished { Ok(()) } else { furnish(spec) };
+            furnished = made.is_ok();
+            answer(control, made.and_then(|()| start(request, fds)))?;
         }
     }
 }
 
-fn answer(control: &OwnedFd, request: ToInit, fds: Vec<OwnedFd>) -> io::Result<()> {
-    let refused = |e: io::Error| sock::send(control, &FromInit::Refused(e.to_string()), &[]);
-    match request {
-        ToInit::Spawn { argv, env, events_env } => match spawn(&argv, env, &events_env, fds) {
-            Ok((pid, pidfd)) => sock::send(control, &FromInit::Spawned { pid }, &[pidfd.as_fd()]),
-            Err(e) => refused(e),
-        },
+fn answer(control: &OwnedFd, started: io::Result<(i32, OwnedFd)>) -> io::Result<()> {
+    match started {
+        Ok((pid, pidfd)) => sock::send(control, &FromInit::Spawned { pid }, &[pidfd.as_fd()]),
+        Err(e) => sock::send(control, &FromInit::Refused(e.to_string()), &[]),
     }
+}
+
+fn start(request: ToInit, fds: Vec<OwnedFd>) -> io::Result<(i32, OwnedFd)> {
+    let ToInit::Spawn { argv, env, events_env } = request;
+    spawn(&argv, env, &events_env, fds)
 }
 
 fn spawn(

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Longest message; a command line and its environment fit.
-const MAX_LEN: usize = 128 * 1024;
+const MAX_LEN: usize = 32 * 1024;
 /// Most descriptors in one message.
 const MAX_FDS: usize = 8;
 

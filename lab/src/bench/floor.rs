@@ -63,3 +63,34 @@ fn make(amount: Amount) -> io::Result<Duration> {
     }
     Ok(begin.elapsed())
 }
+
+/// Waits until the kernel has taken down what earlier realms left: it does so in the background, one batch after the other,
+/// and holds the lock for all links meanwhile. A namespace of our own is queued behind them; when its end of a pair takes ours
+/// with it, all are gone.
+pub(super) fn settle() -> io::Result<()> {
+    std::thread::scope(|scope| scope.spawn(queue_behind).join())
+        .unwrap_or_else(|_| Err(io::Error::other("the settling thread panicked")))
+}
+
+fn queue_behind() -> io::Result<()> {
+    const LONGEST: Duration = Duration::from_secs(10);
+    let home = File::open("/proc/thread-self/ns/net")?;
+    let mut outside = Batch::socket()?;
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    let last = File::open("/proc/thread-self/ns/net")?;
+    setns(&home, CloneFlags::CLONE_NEWNET)?;
+    let mut pair = Batch::default();
+    pair.plain_veth(&Veth { outer: (OUTSIDE, "last0"), bridge: 0, inner: (2, "last1"), netns: last.as_fd() });
+    pair.commit(&mut outside).map_err(io::Error::other)?;
+    drop(last);
+    let begin = Instant::now();
+    while begin.elapsed() < LONGEST {
+        let mut still_there = Batch::default();
+        still_there.link_up(OUTSIDE);
+        if still_there.commit(&mut outside).is_err() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Err(io::Error::other(format!("awaited the end of earlier namespaces, they are still there after {LONGEST:?}")))
+}

@@ -122,11 +122,15 @@ fn measure(lpars: u32, runs: u32, bin_dir: &std::path::Path) -> Result<Figures, 
     })
 }
 
-/// Measures in a realm of its own; also says how long it took to take the realm down.
+/// Measures in a realm of its own, once the kernel has nothing else to take down; also says how long it took to take the realm
+/// down.
 fn in_realm(work: impl FnOnce(&Network) -> Result<Measured, String>) -> Result<(Measured, f64), String> {
     let ended = realm::run(
         |realm, mut report| {
-            let measured = work(&realm).unwrap_or_else(|e| Measured { error: Some(e), ..Measured::default() });
+            let settled = floor::settle().map_err(|e| e.to_string());
+            let measured = settled
+                .and_then(|()| work(&realm))
+                .unwrap_or_else(|e| Measured { error: Some(e), ..Measured::default() });
             let measured = Measured { done_ns: monotonic_ns(), ..measured };
             let _ = report.write_all(&serde_json::to_vec(&measured).unwrap_or_default());
             0
