@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::run::result::{ScenarioResult, Verdict};
-use crate::run::{self, Options};
+use crate::run::{self, Options, RunError};
 use crate::scenario::Scenario;
 use crate::{bench, doctor, exit, output, programs};
 
@@ -112,7 +112,7 @@ fn run_scenarios(arguments: &Run) -> u8 {
     }
     if !problems.is_empty() {
         for problem in problems {
-            eprintln!("{problem}");
+            crate::note!("{problem}");
         }
         return exit::BAD_INPUT;
     }
@@ -130,12 +130,16 @@ fn run_scenarios(arguments: &Run) -> u8 {
         keep: arguments.keep,
         progress: true,
     };
-    let mut results = Vec::new();
+    let (mut results, mut printed) = (Vec::new(), true);
     for scenario in &scenarios {
         match run::run(scenario, &options) {
             Ok(result) => {
-                say(&result, arguments.json);
+                printed &= print(&result, arguments.json);
                 results.push(result);
+            }
+            Err(RunError::Out { path, error }) => {
+                crate::note!("error: cannot write to {}: {error}", path.display());
+                return exit::BAD_INPUT;
             }
             Err(e) => return cannot_run(&e.to_string()),
         }
@@ -143,21 +147,28 @@ fn run_scenarios(arguments: &Run) -> u8 {
     if let Some(junit) = &arguments.junit
         && let Err(e) = output::write_junit(junit, &results)
     {
-        eprintln!("error: cannot write {}: {e}", junit.display());
+        crate::note!("error: cannot write {}: {e}", junit.display());
         return exit::BAD_INPUT;
     }
     let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
-    if all_passed { exit::PASSED } else { exit::FAILED }
+    if all_passed && printed { exit::PASSED } else { exit::FAILED }
 }
 
-fn say(result: &ScenarioResult, json: bool) {
-    // Whoever reads may have gone; that is no reason to end a run.
+/// Prints a result; says whether it could.
+fn print(result: &ScenarioResult, json: bool) -> bool {
     let line = if json { output::json_line(result) } else { output::summary(result) };
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let mut stdout = std::io::stdout();
+    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        Ok(()) => true,
+        Err(e) => {
+            crate::note!("error: the result cannot be printed: {e}");
+            false
+        }
+    }
 }
 
 fn cannot_run(why: &str) -> u8 {
-    eprintln!("error: this machine cannot run it: {why}");
-    eprintln!("`lab doctor` says more");
+    crate::note!("error: this machine cannot run it: {why}");
+    crate::note!("`lab doctor` says more");
     exit::CANNOT_RUN
 }

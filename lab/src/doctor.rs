@@ -38,15 +38,15 @@ pub fn main() -> u8 {
     let mut works = true;
     for Finding { what, needed, result } in &findings {
         match result {
-            Ok(seen) => println!("yes      {what}: {seen}"),
+            Ok(seen) => crate::say!("yes      {what}: {seen}"),
             Err(Trouble { seen, remedy }) => {
                 works &= !needed;
-                println!("{}  {what}: {seen}", if *needed { "NO     " } else { "no, optional" });
-                println!("         remedy: {remedy}");
+                crate::say!("{}  {what}: {seen}", if *needed { "NO     " } else { "no, optional" });
+                crate::say!("         remedy: {remedy}");
             }
         }
     }
-    println!("{}", if works { "labs run on this machine" } else { "labs cannot run on this machine" });
+    crate::say!("{}", if works { "labs run on this machine" } else { "labs cannot run on this machine" });
     if works { exit::PASSED } else { exit::CANNOT_RUN }
 }
 

@@ -5,6 +5,24 @@
 //! - [`run`]: a scenario in a sysplex: the nine steps, the evidence, the verdict.
 //! - [`doctor`], [`mod@bench`]: what this machine can do, and how fast.
 
+/// A line for a person, on standard error. Whoever reads may have gone; that is no reason to end a run.
+#[macro_export]
+macro_rules! note {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
+/// A line of a result, on standard output; see [`note!`].
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
 pub mod bench;
 pub mod cli;
 pub mod doctor;

@@ -87,27 +87,23 @@ impl Batch {
 
     /// A veth pair: the outer end up and at the bridge, the inner end in the host's namespace, down.
     pub fn veth(&mut self, veth: &Veth<'_>) {
-        self.pair(veth, true, vec![LinkAttribute::Controller(veth.bridge)]);
+        self.pair(veth, true, vec![LinkAttribute::Controller(veth.bridge)], &ONE_QUEUE);
     }
 
-    /// A veth pair that is at no bridge (`bridge` is not used), both ends down.
+    /// A bare veth pair: at no bridge (`bridge` is not used), both ends down, and as many queues as the kernel likes.
     pub fn plain_veth(&mut self, veth: &Veth<'_>) {
-        self.pair(veth, false, vec![]);
+        self.pair(veth, false, vec![], &[]);
     }
 
-    fn pair(&mut self, veth: &Veth<'_>, up: bool, mut attributes: Vec<LinkAttribute>) {
+    fn pair(&mut self, veth: &Veth<'_>, up: bool, mut attributes: Vec<LinkAttribute>, of_both: &[LinkAttribute]) {
         let (inner, inner_name) = veth.inner;
         let (outer, outer_name) = veth.outer;
-        let peer = vec![
-            LinkAttribute::IfName(inner_name.into()),
-            LinkAttribute::NetNsFd(veth.netns.as_raw_fd()),
-            ONE_QUEUE[0].clone(),
-            ONE_QUEUE[1].clone(),
-        ];
+        let mut peer = vec![LinkAttribute::IfName(inner_name.into()), LinkAttribute::NetNsFd(veth.netns.as_raw_fd())];
+        peer.extend_from_slice(of_both);
         let data = InfoData::Veth(InfoVeth::Peer(link(inner, false, peer)));
         let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
         attributes.extend([LinkAttribute::IfName(outer_name.into()), LinkAttribute::LinkInfo(info)]);
-        attributes.extend(ONE_QUEUE);
+        attributes.extend_from_slice(of_both);
         let message = RouteNetlinkMessage::NewLink(link(outer, up, attributes));
         self.push(format!("veth {outer_name} - {inner_name}"), CREATE, message);
     }

@@ -50,7 +50,8 @@ impl Network {
         Self { keeper }
     }
 
-    /// Begins to make hosts, all at the same time; they are handed out in this order as they come up. Needs a tokio runtime.
+    /// Begins to make hosts, all at the same time. Each is there when it has been given its network ([`Making::next`]). Needs a
+    /// tokio runtime.
     ///
     /// # Errors
     /// When the keeper cannot be asked.
@@ -63,22 +64,9 @@ impl Network {
         }
         Ok(Making { keeper: &self.keeper, coming })
     }
-
-    /// Makes hosts, all at the same time, and waits for them.
-    ///
-    /// # Errors
-    /// The first host that could not be made.
-    pub async fn hosts(&self, specs: Vec<HostSpec>) -> Result<Vec<Host>, HostError> {
-        let mut making = self.begin(specs)?;
-        let mut hosts = Vec::new();
-        while let Some(host) = making.next().await? {
-            hosts.push(host);
-        }
-        Ok(hosts)
-    }
 }
 
-/// Hosts whose namespaces are being made.
+/// Hosts that are being made.
 #[derive(Debug)]
 pub struct Making<'a> {
     keeper: &'a OwnedFd,
@@ -86,18 +74,19 @@ pub struct Making<'a> {
 }
 
 impl Making<'_> {
-    /// The next host, once its namespaces stand; `None` after the last.
+    /// The next host, in the order in which they were asked for, with this network.
     ///
     /// # Errors
-    /// Why they do not.
-    pub async fn next(&mut self) -> Result<Option<Host>, HostError> {
-        let Some((name, control)) = self.coming.pop_front() else { return Ok(None) };
+    /// Why it cannot be made, or that no more were asked for.
+    pub async fn next(&mut self, netns: NetNs) -> Result<Host, HostError> {
+        let none = || HostError::Refused { host: "keeper".into(), reason: "no more hosts were asked for".into() };
+        let (name, control) = self.coming.pop_front().ok_or_else(none)?;
         let answer = sock::receive::<FromKeeper>(self.keeper, RecvFlags::empty())?;
         let (FromKeeper::Created(pid), _) = answer.ok_or_else(|| HostError::Down { host: "keeper".into() })?;
         let pid = pid.map_err(|reason| HostError::Refused { host: name.clone(), reason })?;
-        let mut host = Host::meet(name, pid, control)?;
-        host.wait_until_up().await?;
-        Ok(Some(host))
+        let host = Host::meet(name, pid, control, netns)?;
+        host.ask(&ToInit::Join, &[host.netns.as_fd()]).await?;
+        Ok(host)
     }
 }
 
@@ -161,39 +150,26 @@ pub struct Host {
     pub name: String,
     /// Its init, as the realm numbers it.
     pub init: i32,
-    netns: Option<NetNs>,
+    netns: NetNs,
     /// A SEQPACKET socket, of which `UnixStream` only waits for readiness; messages go through [`sock`].
     control: Arc<UnixStream>,
     waiting: Arc<Mutex<VecDeque<oneshot::Sender<Answer>>>>,
-    up: Option<oneshot::Receiver<Answer>>,
     exits: Option<mpsc::UnboundedReceiver<Exit>>,
 }
 
 impl Host {
-    fn meet(name: String, init: i32, control: OwnedFd) -> io::Result<Self> {
+    fn meet(name: String, init: i32, control: OwnedFd, netns: NetNs) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&control, true)?;
         let control = Arc::new(UnixStream::from_std(control.into())?);
-        let (first, up) = oneshot::channel();
-        let waiting = Arc::new(Mutex::new(VecDeque::from([first])));
+        let waiting = Arc::default();
         let (exit_sender, exits) = mpsc::unbounded_channel();
         tokio::spawn(listen(Arc::clone(&control), Arc::clone(&waiting), exit_sender));
-        Ok(Self { name, init, netns: None, control, waiting, up: Some(up), exits: Some(exits) })
-    }
-
-    async fn wait_until_up(&mut self) -> Result<(), HostError> {
-        let Some(up) = self.up.take() else { return Ok(()) };
-        let (_, fds) = outcome(&self.name, up.await)?;
-        let netns = fds.into_iter().next();
-        self.netns = Some(NetNs::new(netns.ok_or_else(|| io::Error::other("no namespace came with `Up`"))?));
-        Ok(())
+        Ok(Self { name, init, netns, control, waiting, exits: Some(exits) })
     }
 
     /// The host's network namespace.
-    ///
-    /// # Errors
-    /// [`HostError::Down`] when the host never came up.
-    pub fn netns(&self) -> Result<&NetNs, HostError> {
-        self.netns.as_ref().ok_or_else(|| HostError::Down { host: self.name.clone() })
+    pub fn netns(&self) -> &NetNs {
+        &self.netns
     }
 
     /// The ends of tasks, in their order; once only.

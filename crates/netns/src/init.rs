@@ -1,4 +1,4 @@
-//! The first process of a host: makes the host's namespaces, starts tasks and reaps.
+//! The first process of a host: makes the host's namespaces, joins its network, starts tasks and reaps.
 //! Killing it is the host's crash.
 
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -28,6 +28,8 @@ const CONTROL: i32 = 3;
 /// From the director to an init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToInit {
+    /// Join the host's network. Descriptor: its namespace.
+    Join,
     /// Start a task. Descriptors: standard input, output, error, and where it writes events.
     Spawn {
         argv: Vec<String>,
@@ -37,11 +39,11 @@ pub(crate) enum ToInit {
     },
 }
 
-/// From an init to the director. `Spawned` and `Refused` answer requests, in their order.
+/// From an init to the director. `Joined`, `Spawned` and `Refused` answer requests, in their order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromInit {
-    /// The namespaces stand. Descriptor: the network namespace.
-    Up,
+    /// The host's network is joined.
+    Joined,
     /// A task runs. Descriptor: its pidfd.
     Spawned {
         /// As the host numbers it.
@@ -60,7 +62,7 @@ pub(crate) enum FromInit {
 
 /// Runs the init of a host; never returns.
 pub(crate) fn main(spec: &HostSpec, control: OwnedFd) -> ! {
-    let result = settle(control).and_then(|control| match set_up(spec, &control) {
+    let result = settle(control).and_then(|control| match set_up(spec) {
         Ok(()) => serve(spec, &control),
         Err(e) => sock::send(&control, &FromInit::Refused(e.to_string()), &[]),
     });
@@ -84,17 +86,15 @@ fn settle(control: OwnedFd) -> io::Result<OwnedFd> {
     Ok(place)
 }
 
-/// Makes the namespaces and says so.
-fn set_up(spec: &HostSpec, control: &OwnedFd) -> io::Result<()> {
+/// Makes the host's namespaces, but for its network, which somebody else makes.
+fn set_up(spec: &HostSpec) -> io::Result<()> {
     let said = |what: &str| {
         let what = what.to_owned();
         move |e: nix::Error| io::Error::other(format!("{what}: {e}"))
     };
-    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC)
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC)
         .map_err(said("making the host's namespaces"))?;
-    nix::unistd::sethostname(&spec.name).map_err(said("setting the host name"))?;
-    let netns = std::fs::File::open("/proc/thread-self/ns/net")?;
-    sock::send(control, &FromInit::Up, &[netns.as_fd()])
+    nix::unistd::sethostname(&spec.name).map_err(said("setting the host name"))
 }
 
 /// The host's own view of files and processes. Made when the first task is to see it, and not while all hosts are being wired.
@@ -142,23 +142,27 @@ fn serve(spec: &HostSpec, control: &OwnedFd) -> io::Result<()> {
             let Some((request, fds)) = sock::receive::<ToInit>(control, RecvFlags::empty())? else {
                 return Ok(()); // the director is gone
             };
-            let made = if furnished { Ok(()) } else { furnish(spec) };
-            furnished = made.is_ok();
-            answer(control, made.and_then(|()| start(request, fds)))?;
+            let answer = match request {
+                ToInit::Join => join(&fds).map(|()| (FromInit::Joined, None)),
+                ToInit::Spawn { argv, env, events_env } => {
+                    let made = if furnished { Ok(()) } else { furnish(spec) };
+                    furnished = made.is_ok();
+                    let started = made.and_then(|()| spawn(&argv, env, &events_env, fds));
+                    started.map(|(pid, pidfd)| (FromInit::Spawned { pid }, Some(pidfd)))
+                }
+            };
+            match answer {
+                Ok((answer, Some(fd))) => sock::send(control, &answer, &[fd.as_fd()])?,
+                Ok((answer, None)) => sock::send(control, &answer, &[])?,
+                Err(e) => sock::send(control, &FromInit::Refused(e.to_string()), &[])?,
+            }
         }
     }
 }
 
-fn answer(control: &OwnedFd, started: io::Result<(i32, OwnedFd)>) -> io::Result<()> {
-    match started {
-        Ok((pid, pidfd)) => sock::send(control, &FromInit::Spawned { pid }, &[pidfd.as_fd()]),
-        Err(e) => sock::send(control, &FromInit::Refused(e.to_string()), &[]),
-    }
-}
-
-fn start(request: ToInit, fds: Vec<OwnedFd>) -> io::Result<(i32, OwnedFd)> {
-    let ToInit::Spawn { argv, env, events_env } = request;
-    spawn(&argv, env, &events_env, fds)
+fn join(fds: &[OwnedFd]) -> io::Result<()> {
+    let netns = fds.first().ok_or_else(|| io::Error::other("no network came with the request"))?;
+    Ok(setns(netns, CloneFlags::CLONE_NEWNET)?)
 }
 
 fn spawn(

@@ -59,6 +59,7 @@ pub fn run(director: impl FnOnce(Network, File) -> u8, reported: impl FnOnce(i32
     if rootless {
         namespaces |= CloneFlags::CLONE_NEWUSER;
     }
+    sys::default_sigchld().map_err(io::Error::from)?;
     let (life_read, life) = pipe()?;
     let (mut setup_read, setup) = pipe().map(files)?;
     let (mut report_read, report) = pipe().map(files)?;

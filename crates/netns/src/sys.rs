@@ -65,3 +65,11 @@ pub(crate) fn own(fd: i32) -> OwnedFd {
     // SAFETY: `init` has just placed its own socket at this number and closed all others.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
+
+/// Lets ended children be waited for, whatever the parent of this program wants: a SIGCHLD that is ignored would reap them
+/// unseen, and that is inherited.
+pub(crate) fn default_sigchld() -> nix::Result<()> {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: the default action is no handler, so no code of ours can run at a bad moment.
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }.map(|_| ())
+}

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use netns::{Batch, Host, HostSpec, NetConfig, Network, Task, Veth, Wirer, inside, realm};
+use netns::{Batch, Host, HostSpec, NetConfig, NetNs, Network, Task, Veth, Wirer, inside, realm};
 
 const CASE: &str = "NETNS_TEST_CASE";
 const LAN: u32 = 10;
@@ -98,38 +98,36 @@ fn run_case(case: &str) -> i32 {
     }
 }
 
-async fn hosts(network: &Network, count: u32) -> Vec<Host> {
+/// Hosts on one segment, 10.10.10.1 and on.
+async fn hosts(network: &Network, count: u8) -> Vec<Host> {
     let bin_dir = std::env::current_exe().expect("own path").parent().expect("a directory").to_owned();
     let specs = (1..=count).map(|n| HostSpec { name: format!("H{n}"), bin_dir: bin_dir.clone() });
-    network.hosts(specs.collect()).await.expect("hosts")
-}
-
-fn connect(hosts: &[Host]) {
+    let mut making = network.begin(specs.collect()).expect("begins");
     let mut segment = Batch::default();
     segment.bridge(LAN, "lan");
-    let wirer = Wirer::start(segment).expect("starts");
-    for (n, host) in (1u8..).zip(hosts) {
-        let mut links = Batch::default();
-        let name = format!("lan{n}");
-        let netns = host.netns().expect("up");
-        links.veth(&Veth { outer: (100 + u32::from(n), &name), bridge: LAN, inner: (2, "lan0"), netns: netns.as_fd() });
-        let config = NetConfig {
-            up: vec![1, 2],
-            addresses: vec![(2, Ipv4Addr::new(10, 10, 10, n), 24)],
-            ..NetConfig::default()
+    let mut wirer = Wirer::start(segment).expect("starts");
+    let mut hosts = Vec::new();
+    for n in 1..=count {
+        let links = move |netns: &NetNs| {
+            let mut links = Batch::default();
+            let (name, outer) = (format!("lan{n}"), 100 + u32::from(n));
+            links.veth(&Veth { outer: (outer, &name), bridge: LAN, inner: (2, "lan0"), netns: netns.as_fd() });
+            links
         };
-        wirer.wire(links, netns, config);
+        let addresses = vec![(2, Ipv4Addr::new(10, 10, 10, n), 24)];
+        wirer.wire(links, NetConfig { up: vec![1, 2], addresses, ..NetConfig::default() });
+        let netns = wirer.next().await.expect("wired");
+        hosts.push(making.next(netns).await.expect("a host"));
     }
-    wirer.finish().expect("links");
+    hosts
 }
 
 async fn two_hosts_talk(network: &Network) {
     let started = Instant::now();
     let hosts = hosts(network, 2).await;
-    connect(&hosts);
     eprintln!("up after {:?}", started.elapsed());
-    let listener = inside(hosts[0].netns().expect("up"), || TcpListener::bind("10.10.10.1:4035")).expect("listens");
-    let mut client = inside(hosts[1].netns().expect("up"), || TcpStream::connect("10.10.10.1:4035")).expect("connects");
+    let listener = inside(hosts[0].netns(), || TcpListener::bind("10.10.10.1:4035")).expect("listens");
+    let mut client = inside(hosts[1].netns(), || TcpStream::connect("10.10.10.1:4035")).expect("connects");
     let (mut server, peer) = listener.accept().expect("accepts");
     assert_eq!(peer.ip(), Ipv4Addr::new(10, 10, 10, 2));
     client.write_all(b"hello").expect("writes");
@@ -169,24 +167,21 @@ async fn a_task_is_started_and_reaped(network: &Network) {
     assert!(message.contains("/no/such/program"), "{message}");
 }
 
-async fn a_refused_request_names_itself(network: &Network) {
-    let hosts = hosts(network, 1).await;
-    let twice = NetConfig {
-        addresses: vec![(1, Ipv4Addr::new(10, 0, 0, 1), 32), (1, Ipv4Addr::new(10, 0, 0, 1), 32)],
-        ..NetConfig::default()
-    };
-    let wirer = Wirer::start(Batch::default()).expect("starts");
-    wirer.wire(Batch::default(), hosts[0].netns().expect("up"), twice);
-    let message = wirer.finish().expect_err("the kernel refuses").to_string();
+async fn a_refused_request_names_itself(_: &Network) {
+    let address = (1, Ipv4Addr::new(10, 0, 0, 1), 32);
+    let mut wirer = Wirer::start(Batch::default()).expect("starts");
+    wirer.wire(|_| Batch::default(), NetConfig { addresses: vec![address, address], ..NetConfig::default() });
+    let message = wirer.next().await.expect_err("the kernel refuses").to_string();
     assert_eq!(message, "address 10.0.0.1/32 on link 1: File exists (os error 17)");
-    let mut batch = Batch::default();
-    batch.veth(&Veth {
-        outer: (100, "x"),
-        bridge: 77,
-        inner: (2, "lan0"),
-        netns: hosts[0].netns().expect("up").as_fd(),
-    });
-    let message = batch.commit(&mut Batch::socket().expect("socket")).expect_err("no bridge 77").to_string();
+
+    let mut wirer = Wirer::start(Batch::default()).expect("starts");
+    let links = |netns: &NetNs| {
+        let mut links = Batch::default();
+        links.veth(&Veth { outer: (100, "x"), bridge: 77, inner: (2, "lan0"), netns: netns.as_fd() });
+        links
+    };
+    wirer.wire(links, NetConfig::default());
+    let message = wirer.next().await.expect_err("no bridge 77").to_string();
     assert!(message.starts_with("veth x - lan0: "), "{message}");
 }
 
@@ -196,6 +191,6 @@ async fn wait_forever(network: &Network) {
     // A grandchild in a session of its own, which no signal to a group would reach.
     let script = "setsid sleep 1000 & readlink /proc/self/ns/ipc; wait";
     let running = hosts[0].spawn(task(&["/bin/sh", "-c", script], stdout)).await.expect("starts");
-    assert!(running.realm_pid > 0 && hosts[0].netns().expect("up").as_fd().as_raw_fd() > 0);
+    assert!(running.realm_pid > 0 && hosts[0].netns().as_fd().as_raw_fd() > 0);
     std::future::pending::<()>().await;
 }

@@ -50,15 +50,15 @@ pub fn up(lpars: &[u32], runs: u32, json: bool) -> u8 {
     let bin_dir = match programs::own_directory() {
         Ok(directory) => directory,
         Err(why) => {
-            eprintln!("error: {why}");
+            crate::note!("error: {why}");
             return exit::CANNOT_RUN;
         }
     };
     if !json {
-        println!(
+        crate::say!(
             "medians of {runs} runs; floor: as many bare namespaces, veth pairs and addresses, one after the other by netlink"
         );
-        println!(
+        crate::say!(
             "LPARs   floor ms   network ms   network/floor   down ms   all tasks ready ms   down ms   MiB per LPAR (PSS)"
         );
     }
@@ -66,7 +66,7 @@ pub fn up(lpars: &[u32], runs: u32, json: bool) -> u8 {
         match measure(n, runs, &bin_dir) {
             Ok(figures) => say(&figures, json),
             Err(why) => {
-                eprintln!("error: {n} LPARs: {why}");
+                crate::note!("error: {n} LPARs: {why}");
                 return exit::CANNOT_RUN;
             }
         }
@@ -76,10 +76,10 @@ pub fn up(lpars: &[u32], runs: u32, json: bool) -> u8 {
 
 fn say(f: &Figures, json: bool) {
     if json {
-        println!("{}", serde_json::to_string(f).unwrap_or_default());
+        crate::say!("{}", serde_json::to_string(f).unwrap_or_default());
         return;
     }
-    println!(
+    crate::say!(
         "{:>5} {:>10.1} {:>12.1} {:>15.2} {:>9.1} {:>20.1} {:>9.1} {:>20.1}",
         f.lpars,
         f.floor_ms,

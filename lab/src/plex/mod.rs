@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use distributor::Backend;
 use evidence::{HubState, Recorder, SocketView, Tap, What};
-use netns::{Batch, Host, HostError, HostSpec, Network, Wirer, inside};
+use netns::{Host, HostError, HostSpec, Network, Wirer, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
 
 pub use distribution::{Applied, Distributor, Handle};
@@ -64,12 +64,12 @@ impl Hosts {
     /// # Errors
     /// When the host is down, or what the work reports.
     pub fn inside<T: Send>(&self, name: &str, work: impl FnOnce() -> io::Result<T> + Send) -> Result<T, HostError> {
-        Ok(inside(self.get(name)?.0.netns()?, work)?)
+        Ok(inside(self.get(name)?.0.netns(), work)?)
     }
 }
 
-/// Makes the hosts, their links, addresses, routes and DVIPAs, and the distribution, which has no ready target yet. One host is
-/// linked and configured while the namespaces of the next are being made.
+/// Makes the hosts, their links, addresses, routes and DVIPAs, and the distribution, which has no ready target yet. The hosts'
+/// networks are made on one thread, while the keeper makes their processes and other namespaces.
 ///
 /// # Errors
 /// What the kernel refused.
@@ -82,27 +82,28 @@ pub async fn network(
     let spec = |name: &str| HostSpec { name: name.to_owned(), bin_dir: bin_dir.clone() };
     let lpars = sysplex.lpars.iter().map(|lpar| spec(&lpar.name));
     let specs = lpars.chain(sysplex.workstations.iter().map(|workstation| spec(&workstation.name)));
-    let mut making = realm.begin(specs.collect())?;
+    let specs: Vec<_> = specs.collect();
+    let count = specs.len();
+    let mut making = realm.begin(specs)?;
     network::quiet_fabric()?;
-    let wirer = Wirer::start(network::segments())?;
-
     let ipv6 = network::kernel_has_ipv6();
+    let mut wirer = Wirer::start(network::segments())?;
+    for position in 0..count {
+        let is_lpar = position < sysplex.lpars.len();
+        wirer.wire(move |netns| network::links(position, netns, is_lpar), network::config(sysplex, position, ipv6));
+    }
+
     let mut first = distribution::FirstPlans::new(sysplex, backend);
     let mut hosts = Hosts::default();
-    while let Some(mut host) = making.next().await? {
-        let position = hosts.0.len();
-        let lpar = sysplex.lpars.get(position);
+    for position in 0..count {
+        let mut host = making.next(wirer.next().await?).await?;
         let exits = Exits::follow(&mut host);
         let host = Arc::new(host);
-        if let Some(lpar) = lpar {
+        if let Some(lpar) = sysplex.lpars.get(position) {
             first.host_is_up(lpar, &host, &exits);
         }
-        let mut links = Batch::default();
-        network::links(&mut links, position, &host, lpar.is_some())?;
-        wirer.wire(links, host.netns()?, network::config(sysplex, position, ipv6));
         hosts.0.insert(host.name.clone(), (host, exits));
     }
-    wirer.finish()?;
     Ok((Arc::new(hosts), first.applied().await?))
 }
 

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use distributor::routes_for;
-use netns::{Batch, Host, HostError, LinkConf, NetConfig, Route, Rule, Veth};
+use netns::{Batch, LinkConf, NetConfig, NetNs, Route, Rule, Veth};
 use std::os::fd::AsFd;
 use sysplex::{Lpar, Sysplex, Workstation};
 
@@ -37,18 +37,16 @@ pub(super) fn segments() -> Batch {
 }
 
 /// The links of one host: always to the LAN, for an LPAR to XCF too. `position` counts the hosts from 0.
-///
-/// # Errors
-/// When the host is down.
-pub(super) fn links(batch: &mut Batch, position: usize, host: &Host, is_lpar: bool) -> Result<(), HostError> {
+pub(super) fn links(position: usize, netns: &NetNs, is_lpar: bool) -> Batch {
+    let mut batch = Batch::default();
     let number = u32::try_from(position).unwrap_or(u32::MAX / 2) + 1;
-    let netns = host.netns()?.as_fd();
     let (lan, xcf) = (format!("lan{number}"), format!("xcf{number}"));
+    let netns = netns.as_fd();
     batch.veth(&Veth { outer: (LAN_PORTS + number, &lan), bridge: LAN_BRIDGE, inner: (LAN_LINK, LAN), netns });
     if is_lpar {
         batch.veth(&Veth { outer: (XCF_PORTS + number, &xcf), bridge: XCF_BRIDGE, inner: (XCF_LINK, XCF), netns });
     }
-    Ok(())
+    batch
 }
 
 /// The network of one host: the LPARs come first, then the workstations.

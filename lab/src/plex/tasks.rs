@@ -55,7 +55,8 @@ pub fn job(job: &str, user: &str, test: &str) -> Vec<String> {
 
 /// The command line of a client.
 pub fn client(user: &str, via: &str, sessions: usize, timeout: std::time::Duration) -> Vec<String> {
-    let (sessions, timeout) = (sessions.to_string(), format!("{}ms", timeout.as_millis()));
+    // A client that expects nothing still waits; it ends with the lab.
+    let (sessions, timeout) = (sessions.max(1).to_string(), format!("{}ms", timeout.as_millis()));
     let argv = ["--user", user, "--connect", via, "--sessions", &sessions, "--timeout", &timeout, "--hold"];
     [program("client-stub")].into_iter().chain(argv.map(str::to_owned)).collect()
 }

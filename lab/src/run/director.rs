@@ -59,7 +59,7 @@ pub(super) fn direct(realm: &Network, orders: &Orders, mut report_file: File) ->
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
-            eprintln!("error: no runtime: {e}");
+            crate::note!("error: no runtime: {e}");
             return 1;
         }
     };
@@ -70,7 +70,7 @@ pub(super) fn direct(realm: &Network, orders: &Orders, mut report_file: File) ->
         if let Err(e) =
             serde_json::to_vec(&report).map_err(std::io::Error::other).and_then(|b| report_file.write_all(&b))
         {
-            eprintln!("error: cannot report: {e}");
+            crate::note!("error: cannot report: {e}");
         }
         drop(report_file);
         if orders.keep {

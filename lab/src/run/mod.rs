@@ -68,7 +68,7 @@ pub fn run(scenario: &Scenario, options: &Options) -> Result<ScenarioResult, Run
         std::fs::create_dir_all(out).map_err(|error| RunError::Out { path: out.clone(), error })?;
     }
     if options.progress {
-        eprintln!("{} on {name}: {}", scenario.name, scenario.title);
+        crate::note!("{} on {name}: {}", scenario.name, scenario.title);
     }
     let orders = Orders {
         scenario: scenario.clone(),
@@ -83,8 +83,10 @@ pub fn run(scenario: &Scenario, options: &Options) -> Result<ScenarioResult, Run
     let ended = realm::run(
         |network, report| director::direct(&network, &orders, report),
         |keeper, report| {
-            if keep {
-                say_how_to_look_in(keeper, report);
+            // The verdict first: whoever ends it with Ctrl-C ends this program too.
+            if let (true, Ok(report)) = (keep, serde_json::from_slice::<Report>(report)) {
+                let _ = conclude(&report.result, out.as_deref(), options);
+                say_how_to_look_in(keeper, &report);
             }
         },
     )?;
@@ -102,13 +104,18 @@ pub fn run(scenario: &Scenario, options: &Options) -> Result<ScenarioResult, Run
             result
         }
     };
-    if let Some(out) = &out {
-        write_result(out, &result)?;
-    }
-    if options.progress {
-        say_outcome(&result, out.as_deref());
+    if !keep {
+        conclude(&result, out.as_deref(), options)?;
     }
     Ok(result)
+}
+
+/// Writes the result and says what was found.
+fn conclude(result: &ScenarioResult, out: Option<&Path>, options: &Options) -> Result<(), RunError> {
+    if options.progress {
+        say_outcome(result, out);
+    }
+    out.map_or(Ok(()), |out| write_result(out, result))
 }
 
 fn write_result(out: &Path, result: &ScenarioResult) -> Result<(), RunError> {
@@ -118,31 +125,31 @@ fn write_result(out: &Path, result: &ScenarioResult) -> Result<(), RunError> {
 }
 
 fn say_outcome(result: &ScenarioResult, out: Option<&Path>) {
+    crate::note!("  verdict: {}", result.verdict.as_str());
     for proof in &result.evidence {
         let mark = if proof.ok { "shown" } else { "NOT SHOWN" };
-        eprintln!("  {mark}: {}", proof.claim);
-        eprintln!("         {}: {}", proof.source, proof.shown);
+        crate::note!("  {mark}: {}", proof.claim);
+        crate::note!("         {}: {}", proof.source, proof.shown);
     }
     if let Some(reason) = &result.reason {
         let as_expected = result.verdict == Verdict::Passed;
         let cause = result.cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
-        eprintln!("  {}{cause}: {reason}", if as_expected { "failed as expected" } else { "reason" });
+        crate::note!("  {}{cause}: {reason}", if as_expected { "failed as expected" } else { "reason" });
     }
     if let Some(out) = out {
-        eprintln!("  events, captures and logs: {}", out.display());
+        crate::note!("  events, captures and logs: {}", out.display());
     }
 }
 
 /// Prints the command for each host by which another shell looks into it.
-fn say_how_to_look_in(keeper: i32, report: &[u8]) {
-    let Ok(report) = serde_json::from_slice::<Report>(report) else { return };
-    eprintln!("  kept; look in from another shell:");
+fn say_how_to_look_in(keeper: i32, report: &Report) {
+    crate::note!("  kept; look in from another shell:");
     for (name, init) in &report.inits {
         if let Some(pid) = outside_pid(keeper, *init) {
-            eprintln!("    {name}: nsenter --target {pid}{} --net --mount --uts --ipc --pid", user_namespace(pid));
+            crate::note!("    {name}: nsenter --target {pid}{} --net --mount --uts --ipc --pid", user_namespace(pid));
         }
     }
-    eprintln!("  it goes down when standard input ends (Ctrl-D) or with Ctrl-C");
+    crate::note!("  it goes down when standard input ends (Ctrl-D) or with Ctrl-C");
 }
 
 /// How `nsenter` is to enter the user namespace of a process; it refuses to when that is its own.

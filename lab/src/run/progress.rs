@@ -20,11 +20,11 @@ impl Progress {
     pub(super) fn up(self, plex: &Plex, network_ms: f64, up_ms: f64) {
         if self.shown {
             let (lpars, tasks) = (plex.sysplex.lpars.len(), plex.started.len());
-            eprintln!(
+            crate::note!(
                 "  network of {lpars} LPARs up in {network_ms:.0} ms, {tasks} started tasks ready after {up_ms:.0} ms"
             );
             for warning in plex.sysplex.warnings() {
-                eprintln!("  warning {}: {}", warning.code, warning.message);
+                crate::note!("  warning {}: {}", warning.code, warning.message);
             }
         }
     }
@@ -74,8 +74,8 @@ fn say(journal: &Journal, handoffs: &[Handoff], said: &mut [[bool; 9]], start_ns
     lines.sort_by_key(|(t_ns, step)| (*t_ns, step.n));
     for (_, step) in lines {
         match step.t_ns {
-            Some(t_ns) => eprintln!("  {} {:>8.1} ms  {}", step.n, ms_since(start_ns, t_ns), step.name),
-            None => eprintln!("  {}          -   {}", step.n, step.name),
+            Some(t_ns) => crate::note!("  {} {:>8.1} ms  {}", step.n, ms_since(start_ns, t_ns), step.name),
+            None => crate::note!("  {}          -   {}", step.n, step.name),
         }
     }
 }

@@ -42,11 +42,14 @@ pub(super) async fn take(
 /// The owner's VCRT. What is not in it may have been passed over, because connections came and went while it was read.
 async fn vcrt(plex: &Plex, link: &Link) -> Result<Vec<VcrtEntry>, PlexError> {
     let mut entries = Vec::new();
-    let Some(owner) = plex.sysplex.lpar_named(&link.owner).map(|owner| owner.index) else { return Ok(entries) };
+    let dvipa = plex.sysplex.dvipa(*link.dvipa.ip());
+    let Some(owner) = dvipa.and_then(|_| plex.sysplex.lpar_named(&link.owner)).map(|owner| owner.index) else {
+        return Ok(entries); // the client did not dial a DVIPA
+    };
     for _ in 0..READINGS {
         entries = plex.distribution.vcrt(owner).await?;
         let ours = |entry: &VcrtEntry| entry.client == link.client && entry.dvipa == link.dvipa;
-        if plex.sysplex.dvipa(*link.dvipa.ip()).is_none() || entries.iter().any(ours) {
+        if entries.iter().any(ours) {
             break;
         }
         tokio::time::sleep(BETWEEN_READINGS).await;

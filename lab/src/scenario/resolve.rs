@@ -10,6 +10,9 @@ use sysplex::{Diagnostic, StartedTask, Sysplex, did_you_mean};
 use super::{Action, Expect, ExpectFailure, Logon, Scenario, Step, Submit, Symptom, WaitsFor, raw};
 
 const DEFAULT_WITHIN: Duration = Duration::from_secs(5);
+/// Longest scenario or topology, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+const LONGEST_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
     let shown = path.display().to_string();
@@ -28,7 +31,17 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
 }
 
 fn read(path: &Path) -> Result<String, Vec<String>> {
-    std::fs::read_to_string(path).map_err(|e| vec![format!("error: cannot read {}: {e}", path.display())])
+    read_bounded(path).map_err(|e| vec![format!("error: cannot read {}: {e}", path.display())])
+}
+
+/// Reads a regular file that is not too large to be what it should be.
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() || found.len() > LARGEST_FILE {
+        let message = format!("expected a regular file of at most {LARGEST_FILE} bytes");
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
+    }
+    std::fs::read_to_string(path)
 }
 
 fn sysplex_of(
@@ -39,7 +52,7 @@ fn sysplex_of(
     match (&file.topology, &file.plex) {
         (Some(named), None) => {
             let beside = path.parent().unwrap_or(Path::new("")).join(named.get_ref());
-            let source = std::fs::read_to_string(&beside).map_err(|e| {
+            let source = read_bounded(&beside).map_err(|e| {
                 let message = format!("cannot read the topology {}: {e}", beside.display());
                 render(vec![Diagnostic::new(named.span(), message)])
             })?;
@@ -250,6 +263,11 @@ impl Resolver<'_> {
 
     fn duration(&mut self, text: &Spanned<String>) -> Option<Duration> {
         let parsed = humantime::parse_duration(text.get_ref());
+        if parsed.as_ref().is_ok_and(|within| *within > LONGEST_WITHIN) {
+            let message = format!("`{}` is too long: expected at most {LONGEST_WITHIN:?}", text.get_ref());
+            self.problem(text.span(), message, None);
+            return None;
+        }
         if let Err(e) = &parsed {
             let message = format!("`{}` is not a duration ({e}): expected such as \"2s\" or \"150ms\"", text.get_ref());
             self.problem(text.span(), message, None);
