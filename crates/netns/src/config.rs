@@ -3,8 +3,6 @@
 use std::io;
 use std::net::Ipv4Addr;
 
-use netlink_sys::Socket;
-
 use crate::Batch;
 
 /// One route.
@@ -65,12 +63,17 @@ pub struct NetConfig {
 }
 
 impl NetConfig {
-    /// Applies it in the calling thread's namespace, to which the socket belongs too.
-    pub(crate) fn apply(&self, socket: &mut Socket) -> io::Result<()> {
+    /// Writes the settings that need no link, in the calling thread's namespace.
+    pub(crate) fn apply_sysctls(&self) -> io::Result<()> {
         for (name, value) in &self.sysctls {
             let path = format!("/proc/sys/net/{name}");
             std::fs::write(&path, value).map_err(|e| io::Error::new(e.kind(), format!("{path} = {value}: {e}")))?;
         }
+        Ok(())
+    }
+
+    /// All the rest, to be committed to a socket of the host's namespace.
+    pub(crate) fn requests(&self) -> Batch {
         let mut batch = Batch::default();
         for conf in &self.links {
             batch.link_conf(conf);
@@ -93,6 +96,6 @@ impl NetConfig {
         for rule in &self.remove_rules {
             batch.remove_rule(rule);
         }
-        batch.commit(socket).map_err(io::Error::other)
+        batch
     }
 }

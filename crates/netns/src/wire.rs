@@ -1,13 +1,15 @@
-//! Wiring: network namespaces, links and configurations of many hosts, one after the other, on a thread of its own.
+//! Wiring: network namespaces, links and configurations of many hosts, one after the other, on two threads of its own: one
+//! makes namespaces, the other links and configures what the first has made.
 //!
-//! One thread, because the kernel has one lock for all links of all namespaces, which making a namespace takes too: hosts that
-//! did it at the same time would only wait for each other, and for whoever holds the lock while it is not running.
+//! No more than two, because the kernel has one lock for all links of all namespaces, which making a namespace takes too: hosts
+//! that did it at the same time would only wait for each other, and for whoever holds the lock while it is not running.
 
 use std::fmt;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
+use netlink_sys::Socket;
 use nix::sched::{CloneFlags, unshare};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -39,11 +41,15 @@ impl Wirer {
     /// # Errors
     /// When there is no thread, or no netlink socket, to be had.
     pub fn start(fabric: Batch) -> io::Result<Self> {
-        let (jobs, coming) = channel();
+        let (jobs, asked) = channel();
+        let (made, coming) = channel();
         let (done, wired) = unbounded_channel();
         let outside = Batch::socket()?;
-        let thread =
-            std::thread::Builder::new().name("wirer".into()).spawn(move || work(outside, fabric, &coming, &done))?;
+        let maker = Builder::new().name("namespaces".into()).spawn(move || make(&asked, &made))?;
+        let thread = Builder::new().name("wirer".into()).spawn(move || {
+            work(outside, fabric, &coming, &done)?;
+            maker.join().unwrap_or_else(|_| Err(io::Error::other("the maker of namespaces panicked")))
+        })?;
         Ok(Self { jobs: Some(jobs), wired, thread: Some(thread) })
     }
 
@@ -72,18 +78,26 @@ impl Wirer {
     }
 }
 
-fn work(
-    mut outside: netlink_sys::Socket,
-    fabric: Batch,
-    jobs: &Receiver<Job>,
-    wired: &UnboundedSender<NetNs>,
-) -> io::Result<()> {
+/// A namespace that was made, and a netlink socket in it.
+type Made = (Job, NetNs, Socket);
+
+/// Makes namespaces ahead of the wiring, and does in them what needs no link.
+fn make(jobs: &Receiver<Job>, made: &Sender<Made>) -> io::Result<()> {
+    for job in jobs {
+        unshare(CloneFlags::CLONE_NEWNET)?; // the thread's own
+        job.config.apply_sysctls()?;
+        if made.send((job, NetNs::current()?, Batch::socket()?)).is_err() {
+            break; // the wirer has ended, and says why
+        }
+    }
+    Ok(())
+}
+
+fn work(mut outside: Socket, fabric: Batch, coming: &Receiver<Made>, wired: &UnboundedSender<NetNs>) -> io::Result<()> {
     fabric.commit(&mut outside).map_err(io::Error::other)?;
-    for Job { links, config } in jobs {
-        unshare(CloneFlags::CLONE_NEWNET)?; // the thread's own; `outside` stays where it was opened
-        let netns = NetNs::current()?;
+    for (Job { links, config }, netns, mut inside) in coming {
         links(&netns).commit(&mut outside).map_err(io::Error::other)?;
-        config.apply(&mut Batch::socket()?)?;
+        config.requests().commit(&mut inside).map_err(io::Error::other)?;
         let _ = wired.send(netns);
     }
     Ok(())
