@@ -121,21 +121,10 @@ impl Batch {
         self.push(format!("settings of link {}", conf.link), 0, message);
     }
 
-    /// Deletes a link, and with it the other end of the pair.
-    pub fn remove_link(&mut self, index: u32) {
-        self.push(format!("delete link {index}"), 0, RouteNetlinkMessage::DelLink(link(index, false, vec![])));
-    }
-
     /// An address on a link.
     pub fn address(&mut self, link: u32, address: Ipv4Addr, prefix: u8) {
         let message = RouteNetlinkMessage::NewAddress(address_message(link, address, prefix));
         self.push(format!("address {address}/{prefix} on link {link}"), CREATE, message);
-    }
-
-    /// Takes an address away.
-    pub fn remove_address(&mut self, link: u32, address: Ipv4Addr, prefix: u8) {
-        let message = RouteNetlinkMessage::DelAddress(address_message(link, address, prefix));
-        self.push(format!("remove address {address}/{prefix} from link {link}"), 0, message);
     }
 
     /// A route, in place of one to the same destination in the same table.

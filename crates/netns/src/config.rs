@@ -52,8 +52,6 @@ pub struct NetConfig {
     pub up: Vec<u32>,
     /// Index of the link, address, prefix length in bits.
     pub addresses: Vec<(u32, Ipv4Addr, u8)>,
-    /// Addresses to take away.
-    pub remove_addresses: Vec<(u32, Ipv4Addr, u8)>,
     /// Routes.
     pub routes: Vec<Route>,
     /// Rules to add.
@@ -83,9 +81,6 @@ impl NetConfig {
         }
         for &(link, address, prefix) in &self.addresses {
             batch.address(link, address, prefix);
-        }
-        for &(link, address, prefix) in &self.remove_addresses {
-            batch.remove_address(link, address, prefix);
         }
         for route in &self.routes {
             batch.route(route);
