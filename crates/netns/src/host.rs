@@ -11,7 +11,7 @@ use rustix::net::RecvFlags;
 use rustix::process::{Signal, pidfd_send_signal};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 
 use crate::init::{FromInit, ToInit};
 use crate::keeper::{Create, FromKeeper, HostSpec};
@@ -78,15 +78,13 @@ impl Making<'_> {
     ///
     /// # Errors
     /// Why it cannot be made, or that no more were asked for.
-    pub async fn next(&mut self, netns: NetNs) -> Result<Host, HostError> {
+    pub fn next(&mut self, netns: NetNs) -> Result<Host, HostError> {
         let none = || HostError::Refused { host: "keeper".into(), reason: "no more hosts were asked for".into() };
         let (name, control) = self.coming.pop_front().ok_or_else(none)?;
         let answer = sock::receive::<FromKeeper>(self.keeper, RecvFlags::empty())?;
         let (FromKeeper::Created(pid), _) = answer.ok_or_else(|| HostError::Down { host: "keeper".into() })?;
         let pid = pid.map_err(|reason| HostError::Refused { host: name.clone(), reason })?;
-        let host = Host::meet(name, pid, control, netns)?;
-        host.ask(&ToInit::Join, &[host.netns.as_fd()]).await?;
-        Ok(host)
+        Ok(Host::meet(name, pid, control, netns)?)
     }
 }
 
@@ -151,6 +149,7 @@ pub struct Host {
     /// Its init, as the realm numbers it.
     pub init: i32,
     netns: NetNs,
+    moved_in: OnceCell<()>,
     /// A SEQPACKET socket, of which `UnixStream` only waits for readiness; messages go through [`sock`].
     control: Arc<UnixStream>,
     waiting: Arc<Mutex<VecDeque<oneshot::Sender<Answer>>>>,
@@ -164,7 +163,7 @@ impl Host {
         let waiting = Arc::default();
         let (exit_sender, exits) = mpsc::unbounded_channel();
         tokio::spawn(listen(Arc::clone(&control), Arc::clone(&waiting), exit_sender));
-        Ok(Self { name, init, netns, control, waiting, exits: Some(exits) })
+        Ok(Self { name, init, netns, moved_in: OnceCell::new(), control, waiting, exits: Some(exits) })
     }
 
     /// The host's network namespace.
@@ -182,6 +181,8 @@ impl Host {
     /// # Errors
     /// When the program cannot be started, or the host is down.
     pub async fn spawn(&self, task: Task) -> Result<Running, HostError> {
+        let move_in = || async { self.ask(&ToInit::MoveIn, &[self.netns.as_fd()]).await.map(drop) };
+        self.moved_in.get_or_try_init(move_in).await?;
         let request = ToInit::Spawn { argv: task.argv, env: task.env, events_env: task.events_env };
         let fds = [task.stdin.as_fd(), task.stdout.as_fd(), task.stderr.as_fd(), task.events.as_fd()];
         let (answer, fds) = self.ask(&request, &fds).await?;

@@ -1,4 +1,4 @@
-//! The first process of a host: makes the host's namespaces, joins its network, starts tasks and reaps.
+//! The first process of a host: joins its network, makes the host's other namespaces, starts tasks and reaps.
 //! Killing it is the host's crash.
 
 use std::collections::VecDeque;
@@ -28,8 +28,9 @@ const CONTROL: i32 = 3;
 /// From the director to an init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToInit {
-    /// Join the host's network. Descriptor: its namespace.
-    Join,
+    /// Join the host's network and make the host's own view of the machine. Comes before the first task, and not while all
+    /// hosts are being wired. Descriptor: the network's namespace.
+    MoveIn,
     /// Start a task. Descriptors: standard input, output, error, and where it writes events.
     Spawn {
         argv: Vec<String>,
@@ -39,11 +40,11 @@ pub(crate) enum ToInit {
     },
 }
 
-/// From an init to the director. `Joined`, `Spawned` and `Refused` answer requests, in their order.
+/// From an init to the director. `MovedIn`, `Spawned` and `Refused` answer requests, in their order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromInit {
-    /// The host's network is joined.
-    Joined,
+    /// The host is ready for tasks.
+    MovedIn,
     /// A task runs. Descriptor: its pidfd.
     Spawned {
         /// As the host numbers it.
@@ -62,10 +63,7 @@ pub(crate) enum FromInit {
 
 /// Runs the init of a host; never returns.
 pub(crate) fn main(spec: &HostSpec, control: OwnedFd) -> ! {
-    let result = settle(control).and_then(|control| match set_up(spec) {
-        Ok(()) => serve(spec, &control),
-        Err(e) => sock::send(&control, &FromInit::Refused(e.to_string()), &[]),
-    });
+    let result = settle(control).and_then(|control| serve(spec, &control));
     match result {
         Ok(()) => {}
         // The director is gone; that ends the host, and there is nobody to tell.
@@ -86,19 +84,17 @@ fn settle(control: OwnedFd) -> io::Result<OwnedFd> {
     Ok(place)
 }
 
-/// Makes the host's namespaces, but for its network, which somebody else makes.
-fn set_up(spec: &HostSpec) -> io::Result<()> {
+/// The host's network, made by somebody else, and its own view of names, files and processes.
+fn move_in(spec: &HostSpec, fds: &[OwnedFd]) -> io::Result<()> {
     let said = |what: &str| {
         let what = what.to_owned();
         move |e: nix::Error| io::Error::other(format!("{what}: {e}"))
     };
+    let netns = fds.first().ok_or_else(|| io::Error::other("no network came with the request"))?;
+    setns(netns, CloneFlags::CLONE_NEWNET).map_err(said("joining the host's network"))?;
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC)
         .map_err(said("making the host's namespaces"))?;
-    nix::unistd::sethostname(&spec.name).map_err(said("setting the host name"))
-}
-
-/// The host's own view of files and processes. Made when the first task is to see it, and not while all hosts are being wired.
-fn furnish(spec: &HostSpec) -> io::Result<()> {
+    nix::unistd::sethostname(&spec.name).map_err(said("setting the host name"))?;
     mount_fresh_proc()?;
     mount_private(&spec.bin_dir)?;
     std::env::set_current_dir("/")
@@ -124,7 +120,6 @@ fn serve(spec: &HostSpec, control: &OwnedFd) -> io::Result<()> {
     mask.thread_block()?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     let mut exits = VecDeque::new();
-    let mut furnished = false;
     loop {
         reap(&mut exits)?;
         while let Some(exit) = exits.pop_front() {
@@ -143,12 +138,9 @@ fn serve(spec: &HostSpec, control: &OwnedFd) -> io::Result<()> {
                 return Ok(()); // the director is gone
             };
             let answer = match request {
-                ToInit::Join => join(&fds).map(|()| (FromInit::Joined, None)),
+                ToInit::MoveIn => move_in(spec, &fds).map(|()| (FromInit::MovedIn, None)),
                 ToInit::Spawn { argv, env, events_env } => {
-                    let made = if furnished { Ok(()) } else { furnish(spec) };
-                    furnished = made.is_ok();
-                    let started = made.and_then(|()| spawn(&argv, env, &events_env, fds));
-                    started.map(|(pid, pidfd)| (FromInit::Spawned { pid }, Some(pidfd)))
+                    spawn(&argv, env, &events_env, fds).map(|(pid, pidfd)| (FromInit::Spawned { pid }, Some(pidfd)))
                 }
             };
             match answer {
@@ -158,11 +150,6 @@ fn serve(spec: &HostSpec, control: &OwnedFd) -> io::Result<()> {
             }
         }
     }
-}
-
-fn join(fds: &[OwnedFd]) -> io::Result<()> {
-    let netns = fds.first().ok_or_else(|| io::Error::other("no network came with the request"))?;
-    Ok(setns(netns, CloneFlags::CLONE_NEWNET)?)
 }
 
 fn spawn(

@@ -117,7 +117,7 @@ async fn hosts(network: &Network, count: u8) -> Vec<Host> {
         let addresses = vec![(2, Ipv4Addr::new(10, 10, 10, n), 24)];
         wirer.wire(links, NetConfig { up: vec![1, 2], addresses, ..NetConfig::default() });
         let netns = wirer.next().await.expect("wired");
-        hosts.push(making.next(netns).await.expect("a host"));
+        hosts.push(making.next(netns).expect("a host"));
     }
     hosts
 }

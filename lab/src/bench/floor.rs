@@ -65,10 +65,12 @@ fn make(amount: Amount) -> io::Result<Duration> {
 }
 
 /// Waits until the kernel has taken down what earlier realms left: it does so in the background, one batch after the other,
-/// and holds the lock for all links meanwhile. A namespace of our own is queued behind them; when its end of a pair takes ours
-/// with it, all are gone.
+/// and holds the lock for all links meanwhile. A namespace of our own is queued behind them; its end of a pair takes ours with
+/// it. That is the beginning of its batch's end (links go first), so it takes a second one to know that the first batch,
+/// and all that was in it, is done with.
 pub(super) fn settle() -> io::Result<()> {
-    std::thread::scope(|scope| scope.spawn(queue_behind).join())
+    let twice = || queue_behind().and_then(|()| queue_behind());
+    std::thread::scope(|scope| scope.spawn(twice).join())
         .unwrap_or_else(|_| Err(io::Error::other("the settling thread panicked")))
 }
 

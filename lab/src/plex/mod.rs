@@ -96,7 +96,7 @@ pub async fn network(
     let mut first = distribution::FirstPlans::new(sysplex, backend);
     let mut hosts = Hosts::default();
     for position in 0..count {
-        let mut host = making.next(wirer.next().await?).await?;
+        let mut host = making.next(wirer.next().await?)?;
         let exits = Exits::follow(&mut host);
         let host = Arc::new(host);
         if let Some(lpar) = sysplex.lpars.get(position) {
