@@ -361,4 +361,52 @@ pub enum What {
         /// Connections that were not.
         refused: u32,
     },
+
+    // ---- servers and callers (traffic) ----
+    /// A caller has a connection, and the server has said on which system it runs.
+    Answered {
+        /// Name of the series of calls.
+        call: String,
+        /// Number of the call in the series, from 1.
+        number: u32,
+        /// The caller's end.
+        local: SocketAddr,
+        /// The other end: the DVIPA, as the caller dialled it.
+        peer: SocketAddr,
+        /// The system, as the server itself says.
+        on: String,
+    },
+    /// A call was not answered, or broke off.
+    CallFailed {
+        /// Name of the series of calls.
+        call: String,
+        /// Number of the call in the series, from 1.
+        number: u32,
+        /// `refused`, `timed_out`, `reset`, `closed`, `wrong_bytes`, `other`.
+        how: String,
+        /// One sentence for a person.
+        reason: String,
+    },
+    /// Every call of the series was tried; those that are to stay are open.
+    CallsPlaced {
+        /// Name of the series of calls.
+        call: String,
+        /// How many were answered.
+        answered: u32,
+        /// How many were not.
+        failed: u32,
+    },
+    /// Every call of the series has ended as it should, or is counted as failed.
+    CallsEnded {
+        /// Name of the series of calls.
+        call: String,
+        /// Calls that received every byte, with the right checksum, and were closed by the caller.
+        complete: u32,
+        /// Calls that were not answered, broke off, or received something else.
+        failed: u32,
+        /// Bytes received over all calls.
+        bytes: u64,
+        /// Longest time without a byte in a running transfer, in microseconds; 0 when there was none.
+        longest_silence_us: u64,
+    },
 }

@@ -1,0 +1,3 @@
+//! Command line of the traffic stub.
+
+fn main() {}
