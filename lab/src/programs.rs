@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The lab's own programs.
-pub const OWN: [&str; 6] =
-    ["dbgmgr", "rse-stub", "debugger-stub", "client-stub", "stranger-stub", "traffic-stub"];
+pub const OWN: [&str; 6] = ["dbgmgr", "rse-stub", "debugger-stub", "client-stub", "stranger-stub", "traffic-stub"];
 
 /// The directory of `lab`, where its other programs stand too.
 ///

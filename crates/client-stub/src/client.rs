@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::engine::Engine;
 use crate::hold::Hold;
-use crate::logon;
+use crate::{encrypted, logon};
 
 /// What the client is told when it starts.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub user: UserId,
     /// The RSE daemon.
     pub rsed: SocketAddr,
+    /// Dials the RSE daemon with TLS first, as Eclipse does.
+    pub encrypted_first: bool,
     /// Debug sessions after which the client logs off.
     pub sessions: u32,
     /// Line of the breakpoint.
@@ -35,6 +37,9 @@ pub struct Config {
 /// # Errors
 /// One sentence: the logon failed, or the RSE server was lost before all sessions were announced.
 pub async fn run(config: Config, emitter: Emitter) -> Result<u32, String> {
+    if config.encrypted_first {
+        encrypted::is_turned_away(config.rsed, config.limit, &emitter).await?;
+    }
     let mut logged_on = logon::log_on(&config.user, config.rsed, config.limit, &emitter).await?;
     let engine = Engine {
         user: config.user,

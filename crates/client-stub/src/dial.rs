@@ -5,20 +5,23 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use dbm_protocol::frame::{self, FrameError};
+use dbm_protocol::tcp::KeepAlive;
 use evidence::{Emitter, What};
 use humantime::format_duration;
-use rustix::net::sockopt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+/// A host that vanishes without a word is noticed after half a minute of silence. (TCP keepalive; the figures are ours.)
+const KEEP_ALIVE: KeepAlive = KeepAlive { idle: Duration::from_secs(15), interval: Duration::from_secs(5), probes: 3 };
 
 /// A connection with the words to speak about it.
 #[derive(Debug)]
 pub struct Line {
     /// The connection.
     pub stream: TcpStream,
-    /// `rsed`, `rse_server` or `engine`.
+    /// `rsed` (`rsed_tls` with TLS), `rse_server` or `engine`.
     what: &'static str,
     address: SocketAddr,
     limit: Duration,
@@ -47,7 +50,9 @@ impl Line {
         match connected {
             Ok((local, peer, stream)) => {
                 emitter.emit(What::Connected { what: what.to_owned(), local, peer });
-                keep_alive(&stream);
+                if let Err(e) = KEEP_ALIVE.set_on(&stream) {
+                    tracing::debug!("socket options: {e}");
+                }
                 Ok(Self { stream, what, address, limit, emitter: emitter.clone() })
             }
             Err(e) => Err(failed(emitter, what, address, how(&e), &e.to_string())),
@@ -89,9 +94,14 @@ impl Line {
         }
     }
 
+    /// Emits that the connection failed, and says it.
+    pub(crate) fn failed(&self, e: &io::Error) -> String {
+        failed(&self.emitter, self.what, self.address, how(e), &e.to_string())
+    }
+
     fn broke(&self, e: &FrameError) -> String {
         match e {
-            FrameError::Io(io) => failed(&self.emitter, self.what, self.address, how(io), &io.to_string()),
+            FrameError::Io(io) => self.failed(io),
             FrameError::Cut => failed(&self.emitter, self.what, self.address, "closed", &e.to_string()),
             other => format!("{} at {}: {other}", self.what, self.address),
         }
@@ -113,20 +123,6 @@ pub(crate) fn how(e: &io::Error) -> &'static str {
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => "reset",
         ErrorKind::UnexpectedEof => "closed",
         _ => "other",
-    }
-}
-
-/// A host that vanishes without a word is noticed after half a minute of silence (TCP keepalive; the figures are ours).
-fn keep_alive(stream: &TcpStream) {
-    let set = || -> rustix::io::Result<()> {
-        sockopt::set_tcp_nodelay(stream, true)?;
-        sockopt::set_socket_keepalive(stream, true)?;
-        sockopt::set_tcp_keepidle(stream, Duration::from_secs(15))?;
-        sockopt::set_tcp_keepintvl(stream, Duration::from_secs(5))?;
-        sockopt::set_tcp_keepcnt(stream, 3)
-    };
-    if let Err(e) = set() {
-        tracing::debug!("socket options: {e}");
     }
 }
 

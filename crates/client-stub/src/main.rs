@@ -25,6 +25,9 @@ struct Cli {
     /// Address and port of the RSE daemon
     #[arg(long, value_name = "ADDRESS:PORT")]
     connect: SocketAddr,
+    /// Dial the RSE daemon with TLS first, and without it when the daemon turns that away: two connections for one logon
+    #[arg(long)]
+    encrypted_first: bool,
     /// Log off after this many debug sessions
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     sessions: u32,
@@ -70,6 +73,7 @@ fn start(cli: Cli, emitter: &Emitter) -> Result<u32, String> {
     let config = Config {
         user: cli.user,
         rsed: cli.connect,
+        encrypted_first: cli.encrypted_first,
         sessions: cli.sessions,
         breakpoint: cli.breakpoint,
         hold: if cli.hold { Hold::from_stdin() } else { Hold::none() },

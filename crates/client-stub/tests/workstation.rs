@@ -2,13 +2,15 @@
 
 #[path = "../../debugger-stub/tests/common/mod.rs"]
 mod common;
+mod rse;
 
 use common::{Room, exit_code, help, soon};
 use dbm_protocol::dap::{self, Builder, Message};
 use dbm_protocol::engine::{FromEngine, ToEngine};
-use dbm_protocol::rse::{FromDaemon, FromServer, ToDaemon, ToServer};
-use dbm_protocol::{Hello, Notice, RefusalCode, Refused, Role, Token, frame};
+use dbm_protocol::rse::{FromServer, ToServer};
+use dbm_protocol::{Notice, RefusalCode, Refused, Role, Token, frame};
 use evidence::What;
+use rse::{accept, listen, log_on, next};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,39 +18,12 @@ use tokio::process::Child;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_client-stub");
 
-/// Not on the address that everything else uses, so a client that dials anything but the address it was given fails.
-async fn listen() -> (TcpListener, u16) {
-    let listener = TcpListener::bind("127.0.0.2:0").await.expect("bind");
-    let port = listener.local_addr().expect("address").port();
-    (listener, port)
-}
-
-async fn next<T: serde::de::DeserializeOwned>(stream: &mut TcpStream) -> T {
-    soon("a message", frame::read(stream)).await.expect("frame").expect("not the end")
-}
-
-async fn accept(listener: &TcpListener, role: Role) -> TcpStream {
-    let (mut stream, _) = soon("a connection", listener.accept()).await.expect("accept");
-    assert_eq!(next::<Hello>(&mut stream).await, Hello::new(role));
-    stream
-}
-
 /// Starts the client and logs it on; returns it with the RSE server's connection.
 async fn logged_on(room: &Room, more: &[&str]) -> (Child, TcpStream) {
     let (rsed, port) = listen().await;
     let connect = format!("127.0.0.2:{port}");
     let child = room.spawn(BINARY, "CLIENT", &[&["--user", "IBMUSER", "--connect", &connect], more].concat());
-    let mut logon = accept(&rsed, Role::Client).await;
-    let ToDaemon::Logon { user } = next(&mut logon).await;
-    let (server, port) = listen().await;
-    let ticket = Token::random().expect("token");
-    let answer = FromDaemon::Server { port, ticket: ticket.clone() };
-    frame::write(&mut logon, &answer).await.expect("write");
-    drop(logon);
-    let mut session = accept(&server, Role::Client).await;
-    assert_eq!(next::<ToServer>(&mut session).await, ToServer::Open { ticket });
-    let opened = FromServer::Opened { user, system: "LPAR1".parse().expect("system"), registered: true };
-    frame::write(&mut session, &opened).await.expect("write");
+    let session = log_on(&rsed).await;
     (child, session)
 }
 

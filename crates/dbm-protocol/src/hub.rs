@@ -3,6 +3,8 @@
 //! IBM documents the roles (primary by address, secondaries, stand-alone with retries; the primary locates the system with the
 //! RSE connection) and nothing of the messages, which are ours.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Notice, Refused, SessionId, SystemName, UserId};
@@ -57,6 +59,12 @@ pub enum HubMessage {
     Undelivered {
         /// The session.
         session: SessionId,
+    },
+    /// The hub moves, by operator command. Secondary to primary: let everyone follow. Primary to secondary, as its last word:
+    /// leave this hub and join the one there. Whoever does not know this message refuses it and stays where it is.
+    Move {
+        /// The new HUBIP and HUBPORT.
+        hub: SocketAddr,
     },
     /// Are you there?
     Ping {},

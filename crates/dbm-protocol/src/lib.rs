@@ -11,6 +11,8 @@
 //! - [`handoff`]: the client's socket on its way into the job.
 //! - [`nametoken`]: the name/token pair by which Debug Manager's HOST port is found.
 //! - [`dap`]: the conversation after the handoff, opaque to Debug Manager.
+//! - [`testopt`]: the TEST runtime option, by which a job asks for all this.
+//! - [`tcp`]: options of the sockets under these conversations.
 
 pub mod dap;
 pub mod engine;
@@ -21,6 +23,8 @@ pub mod hub;
 mod names;
 pub mod nametoken;
 pub mod rse;
+pub mod tcp;
+pub mod testopt;
 
 use serde::{Deserialize, Serialize};
 

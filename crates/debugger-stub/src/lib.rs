@@ -1,6 +1,6 @@
-//! A batch job under the TEST runtime option, with z/OS Debugger in it (the "probe").
+//! A batch job under the TEST runtime option, with z/OS Debugger in it (the "probe"). The option itself is read by
+//! [`dbm_protocol::testopt`].
 //!
-//! - [`testopt`]: the TEST runtime option, pure.
 //! - [`program`]: the program under debug, pure.
 //! - [`adapter`]: the debugger's side of the debug conversation, pure.
 //! - [`host`]: the way to Debug Manager.
@@ -14,4 +14,3 @@ pub mod job;
 pub mod outcome;
 pub mod program;
 pub mod session;
-pub mod testopt;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use dbm_protocol::testopt::TestOption;
 use dbm_protocol::{JobName, UserId};
 use debugger_stub::job::{self, Job};
 use debugger_stub::outcome::{How, Outcome};
-use debugger_stub::testopt::TestOption;
 use evidence::{Emitter, What};
 use tokio::signal::unix::{SignalKind, signal};
 

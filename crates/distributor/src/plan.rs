@@ -1,27 +1,49 @@
 //! Who gets which connection: a function from the sysplex and its state to a plan per owner.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use sysplex::{Distribute, Dvipa, Lpar, LparIndex, Method, NoTarget, StartedTask, Sysplex};
+use sysplex::{Distribute, Dvipa, Lpar, LparIndex, Method, NoTarget, Ports, StartedTask, Sysplex, Target};
+
+use crate::{Share, Tsr};
 
 /// What is the case right now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// The LPARs that are up and in the sysplex group.
-    pub up: BTreeSet<LparIndex>,
+    pub members: BTreeSet<LparIndex>,
     /// Who holds each DVIPA on the LAN.
-    pub owner: BTreeMap<Ipv4Addr, LparIndex>,
+    pub owner: BTreeMap<IpAddr, LparIndex>,
     /// The sockets that listen on each LPAR.
-    pub listeners: BTreeMap<LparIndex, Vec<SocketAddrV4>>,
+    pub listeners: BTreeMap<LparIndex, Vec<SocketAddr>>,
+    /// What an operator has quiesced on each LPAR.
+    pub quiesced: BTreeMap<LparIndex, Quiesced>,
+    /// How responsive each target is for a DVIPA's port; who is not in it is as good as can be.
+    pub tsr: BTreeMap<(LparIndex, SocketAddr), Tsr>,
+    /// Connections that each target has to a DVIPA's port; who is not in it has none.
+    pub active: BTreeMap<(LparIndex, SocketAddr), u32>,
+    /// HOTSTANDBY: who took the connections to a DVIPA's port last.
+    pub standby: BTreeMap<SocketAddr, LparIndex>,
+}
+
+/// What `VARY TCPIP,,SYSPLEX,QUIESCE` took from distribution on one LPAR.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quiesced {
+    /// The whole target.
+    pub target: bool,
+    /// Ports.
+    pub ports: BTreeSet<u16>,
 }
 
 /// What one owning LPAR does, for all DVIPAs that it holds. The default, no DVIPA, distributes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnerPlan {
     /// By address.
-    pub dvipas: BTreeMap<Ipv4Addr, DvipaPlan>,
+    pub dvipas: BTreeMap<IpAddr, DvipaPlan>,
+    /// DVIPAs that are just being taken over: what belongs to no known connection is not answered, until all are known.
+    pub settling: BTreeSet<IpAddr>,
 }
 
 /// How one DVIPA is distributed. A port that is in none of the two goes to the owner's own stack.
@@ -38,8 +60,13 @@ pub struct DvipaPlan {
 pub struct PortPlan {
     /// DISTMETHOD.
     pub method: Method,
-    /// The ready targets, in the order of DESTIP.
-    pub targets: Vec<LparIndex>,
+    /// The targets that take new connections, in the order of DESTIP, and how much each gets.
+    pub shares: Vec<Share>,
+    /// The targets that are ready: those above, and those that are passed over but may take what is theirs already, such as the
+    /// second SYN of a connection.
+    pub ready: Vec<LparIndex>,
+    /// TIMEDAFFINITY; zero means none.
+    pub timed_affinity: Duration,
     /// What the client sees when there is none.
     pub no_target: NoTarget,
 }
@@ -59,60 +86,134 @@ pub fn mark(target: LparIndex) -> u32 {
     target.get()
 }
 
-/// The plan of every LPAR that is up and owns a DVIPA.
+/// The plan of every LPAR that is in the group and owns a DVIPA.
 pub fn plan(sysplex: &Sysplex, state: &State) -> BTreeMap<LparIndex, OwnerPlan> {
     let mut plans: BTreeMap<LparIndex, OwnerPlan> = BTreeMap::new();
     for dvipa in &sysplex.dvipas {
-        let Some(owner) = state.owner.get(&dvipa.address).filter(|owner| state.up.contains(owner)) else { continue };
-        plans.entry(*owner).or_default().dvipas.insert(dvipa.address, dvipa_plan(dvipa, sysplex, state));
+        let Some(owner) = state.owner.get(&dvipa.address).filter(|owner| state.members.contains(owner)) else {
+            continue;
+        };
+        let planned = Planner { dvipa, sysplex, state }.plan();
+        plans.entry(*owner).or_default().dvipas.insert(dvipa.address, planned);
     }
     plans
 }
 
-fn dvipa_plan(dvipa: &Dvipa, sysplex: &Sysplex, state: &State) -> DvipaPlan {
-    let mut ports = BTreeMap::new();
-    for statement in &dvipa.distribute {
-        for &port in &statement.ports {
-            let targets = ready_targets(statement, SocketAddrV4::new(dvipa.address, port), state);
-            ports.insert(port, PortPlan { method: statement.method, targets, no_target: dvipa.no_target });
-        }
-    }
-    let sysplexports = if dvipa.sysplexports() { sysplexports(dvipa, sysplex, state) } else { Vec::new() };
-    DvipaPlan { ports, sysplexports }
+struct Planner<'a> {
+    dvipa: &'a Dvipa,
+    sysplex: &'a Sysplex,
+    state: &'a State,
 }
 
-/// Up, and something listens there on the DVIPA or on any address. (That a listener on another specific address does not
-/// count is from memory of z/OS.)
-fn ready_targets(statement: &Distribute, wanted: SocketAddrV4, state: &State) -> Vec<LparIndex> {
-    let listens = |target: &LparIndex| {
-        let sockets = state.listeners.get(target).map(Vec::as_slice).unwrap_or_default();
-        sockets.iter().any(|s| s.port() == wanted.port() && (s.ip() == wanted.ip() || s.ip().is_unspecified()))
-    };
-    statement.targets.iter().copied().filter(|target| state.up.contains(target) && listens(target)).collect()
-}
+impl Planner<'_> {
+    fn plan(&self) -> DvipaPlan {
+        let mut ports = BTreeMap::new();
+        for statement in &self.dvipa.distribute {
+            match &statement.ports {
+                Ports::Listed(listed) => ports.extend(listed.iter().map(|&port| (port, self.port(statement, port)))),
+                Ports::Dynamic => {
+                    ports.extend(self.dynamic_ports(statement).map(|port| (port, self.port(statement, port))));
+                }
+            }
+        }
+        let sysplexports = if self.dvipa.sysplexports { self.sysplexports() } else { Vec::new() };
+        DvipaPlan { ports, sysplexports }
+    }
 
-/// The ephemeral range of every target that is up, and what its `_RSE_PORTRANGE` adds to it. How z/OS learns of ports in
-/// that range was not found documented, so this is our choice; where the ranges of two LPARs overlap, the first has them,
-/// and the other's users get to the wrong system, as in the field.
-fn sysplexports(dvipa: &Dvipa, sysplex: &Sysplex, state: &State) -> Vec<PortRange> {
-    let is_target = |lpar: &Lpar| dvipa.distribute.iter().any(|statement| statement.targets.contains(&lpar.index));
-    let targets: Vec<&Lpar> =
-        sysplex.lpars.iter().filter(|lpar| state.up.contains(&lpar.index) && is_target(lpar)).collect();
-    let mut ranges: Vec<PortRange> =
-        targets.iter().map(|lpar| PortRange { ports: lpar.ephemeral.clone(), target: lpar.index }).collect();
-    for lpar in targets {
-        for port in lpar.tasks.iter().filter_map(rse_ports).flatten() {
-            add_port(&mut ranges, port, lpar.index);
+    /// Without PORT: what a target's server has bound at the DVIPA itself, and no other statement lists. (A server on any
+    /// address does not make its port one of the DVIPA's.)
+    fn dynamic_ports(&self, statement: &Distribute) -> impl Iterator<Item = u16> {
+        let targets = statement.targets.iter().filter_map(|target| self.state.listeners.get(&target.lpar));
+        let bound = targets.flatten().filter(|socket| socket.ip() == self.dvipa.address).map(SocketAddr::port);
+        bound.filter(|port| !self.dvipa.distribute.iter().any(|other| other.lists(*port)))
+    }
+
+    fn port(&self, statement: &Distribute, port: u16) -> PortPlan {
+        let ready: Vec<&Target> = statement.targets.iter().filter(|target| self.is_ready(target.lpar, port)).collect();
+        PortPlan {
+            method: statement.method,
+            shares: self.shares(statement.method, &ready, port),
+            ready: ready.iter().map(|target| target.lpar).collect(),
+            timed_affinity: statement.timed_affinity,
+            no_target: self.dvipa.no_target,
         }
     }
-    ranges.sort_by_key(|range| *range.ports.start());
-    ranges
+
+    /// In the group, not quiesced, and something listens there on the DVIPA or on any address. (That a listener on another
+    /// specific address does not count is from memory of z/OS.)
+    fn is_ready(&self, target: LparIndex, port: u16) -> bool {
+        let state = self.state;
+        let quiesced = state.quiesced.get(&target).is_some_and(|q| q.target || q.ports.contains(&port));
+        let sockets = state.listeners.get(&target).map(Vec::as_slice).unwrap_or_default();
+        state.members.contains(&target) && !quiesced && sockets.iter().any(|s| takes(*s, self.dvipa.address, port))
+    }
+
+    fn shares(&self, method: Method, ready: &[&Target], port: u16) -> Vec<Share> {
+        let at = SocketAddr::new(self.dvipa.address, port);
+        let all = ready.iter();
+        match method {
+            Method::RoundRobin => all.map(|target| Share::even(target.lpar)).collect(),
+            Method::BaseWlm | Method::ServerWlm => {
+                let weight = |target: &Target| {
+                    let wlm = self.sysplex.lpar(target.lpar).map_or(1, |lpar| wlm(lpar, method, port));
+                    let tsr = self.state.tsr.get(&(target.lpar, at)).copied().unwrap_or_default();
+                    u32::from(wlm) * u32::from(tsr.percent())
+                };
+                all.map(|target| Share { target: target.lpar, weight: weight(target), active: 0 }).collect()
+            }
+            Method::WeightedActive => {
+                let active = |lpar| self.state.active.get(&(lpar, at)).copied().unwrap_or(0);
+                let share = |t: &&Target| Share { target: t.lpar, weight: t.weight.into(), active: active(t.lpar) };
+                all.map(share).collect()
+            }
+            Method::HotStandby { autoswitchback } => {
+                let last = self.state.standby.get(&at);
+                let stays = ready.iter().find(|target| !autoswitchback && Some(&target.lpar) == last);
+                let preferred = ready.iter().find(|target| target.preferred);
+                let takes_all = stays.or(preferred).or(ready.first());
+                takes_all.map(|target| Share::even(target.lpar)).into_iter().collect()
+            }
+        }
+    }
+
+    /// The ephemeral range of every target that is in the group, and what its `_RSE_PORTRANGE` adds to it. How z/OS learns of
+    /// ports in that range was not found documented, so this is our choice; where the ranges of two LPARs overlap, the first has
+    /// them, and the other's users get to the wrong system, as in the field.
+    fn sysplexports(&self) -> Vec<PortRange> {
+        let lpars = self.sysplex.lpars.iter();
+        let targets: Vec<&Lpar> = lpars
+            .filter(|lpar| self.state.members.contains(&lpar.index) && self.dvipa.has_target(lpar.index))
+            .collect();
+        let mut ranges: Vec<PortRange> =
+            targets.iter().map(|lpar| PortRange { ports: lpar.ephemeral.clone(), target: lpar.index }).collect();
+        for lpar in targets {
+            for port in lpar.tasks.iter().filter_map(rse_ports).flatten() {
+                add_port(&mut ranges, port, lpar.index);
+            }
+        }
+        ranges.sort_by_key(|range| *range.ports.start());
+        ranges
+    }
+}
+
+/// Does a socket that is bound to `socket` take connections to this address and port? (A socket for any IPv6 address takes
+/// IPv4 too, unless it says otherwise; then the kernel shows it as any IPv6 address only.)
+fn takes(socket: SocketAddr, address: IpAddr, port: u16) -> bool {
+    let any = socket.ip().is_unspecified() && (socket.is_ipv4() == address.is_ipv4());
+    socket.port() == port && (any || socket.ip() == address)
+}
+
+fn wlm(lpar: &Lpar, method: Method, port: u16) -> u8 {
+    match method {
+        Method::ServerWlm => lpar.server_wlm.get(&port).copied().unwrap_or(lpar.wlm),
+        _ => lpar.wlm,
+    }
 }
 
 fn rse_ports(task: &StartedTask) -> Option<std::ops::Range<u16>> {
     match task {
         StartedTask::Rsed { port_range, .. } => port_range.clone(),
-        StartedTask::DebugManager { .. } => None,
+        StartedTask::DebugManager { .. } | StartedTask::Server { .. } => None,
     }
 }
 
@@ -130,114 +231,4 @@ fn add_port(ranges: &mut Vec<PortRange>, port: u16, target: LparIndex) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn index(number: u32) -> LparIndex {
-        LparIndex::new(number).expect("an LPAR's number")
-    }
-
-    fn all_up(sysplex: &Sysplex) -> State {
-        State {
-            up: sysplex.lpars.iter().map(|lpar| lpar.index).collect(),
-            owner: sysplex.dvipas.iter().map(|dvipa| (dvipa.address, dvipa.owner)).collect(),
-            listeners: BTreeMap::new(),
-        }
-    }
-
-    fn listen(state: &mut State, number: u32, address: &str) {
-        state.listeners.entry(index(number)).or_default().push(address.parse().expect("an address"));
-    }
-
-    fn targets_of(sysplex: &Sysplex, state: &State, port: u16) -> Vec<u32> {
-        let plans = plan(sysplex, state);
-        let dvipa = &plans[&index(1)].dvipas[&Ipv4Addr::new(10, 10, 10, 1)];
-        dvipa.ports[&port].targets.iter().map(|target| target.get()).collect()
-    }
-
-    #[test]
-    fn a_listener_on_the_dvipa_or_on_any_address_makes_a_target_ready() {
-        let sysplex = Sysplex::uniform(4);
-        let mut state = all_up(&sysplex);
-        assert_eq!(targets_of(&sysplex, &state, 4035), [0; 0]);
-        listen(&mut state, 4, "0.0.0.0:4035");
-        listen(&mut state, 2, "10.10.10.1:4035");
-        listen(&mut state, 1, "10.10.10.11:4035");
-        listen(&mut state, 3, "0.0.0.0:4036");
-        assert_eq!(targets_of(&sysplex, &state, 4035), [2, 4]);
-        state.up.remove(&index(2));
-        assert_eq!(targets_of(&sysplex, &state, 4035), [4]);
-    }
-
-    #[test]
-    fn an_owner_that_is_down_has_no_plan() {
-        let sysplex = Sysplex::uniform(2);
-        let mut state = all_up(&sysplex);
-        state.up.remove(&index(1));
-        assert_eq!(plan(&sysplex, &state), BTreeMap::new());
-    }
-
-    #[test]
-    fn rse_port_ranges_go_to_their_lpar_and_the_first_one_wins() {
-        let mut sysplex = Sysplex::uniform(2);
-        for (lpar, range) in sysplex.lpars.iter_mut().zip([8108..8110, 8109..8112]) {
-            let rsed = lpar.tasks.iter_mut().find_map(|task| match task {
-                StartedTask::Rsed { port_range, .. } => Some(port_range),
-                StartedTask::DebugManager { .. } => None,
-            });
-            *rsed.expect("an RSED") = Some(range);
-        }
-        let plans = plan(&sysplex, &all_up(&sysplex));
-        let ranges = &plans[&index(1)].dvipas[&Ipv4Addr::new(10, 10, 10, 1)].sysplexports;
-        let ranges: Vec<_> = ranges.iter().map(|range| (range.ports.clone(), range.target.get())).collect();
-        assert_eq!(ranges, [(8108..=8109, 1), (8110..=8111, 2), (32768..=46883, 1), (46884..=60999, 2)]);
-    }
-
-    fn any_state(sysplex: Sysplex) -> impl Strategy<Value = (Sysplex, State)> {
-        let n = sysplex.lpars.len() as u32;
-        let lpar = move || (1..=n).prop_map(index);
-        let address = prop_oneof![Just("0.0.0.0"), Just("10.10.10.1"), Just("10.10.10.11"), Just("127.0.0.1")];
-        let port = prop_oneof![Just(4035u16), 5401..5401 + n as u16, 1..=65535u16];
-        let socket = (address, port).prop_map(|(ip, port)| SocketAddrV4::new(ip.parse().expect("an address"), port));
-        let listeners = prop::collection::btree_map(lpar(), prop::collection::vec(socket, 0..6), 0..=n as usize);
-        (prop::collection::btree_set(lpar(), 0..=n as usize), prop::option::of(lpar()), listeners).prop_map(
-            move |(up, owner, listeners)| {
-                let owner = owner.map(|owner| (sysplex.dvipas[0].address, owner)).into_iter().collect();
-                (sysplex.clone(), State { up, owner, listeners })
-            },
-        )
-    }
-
-    proptest! {
-        #[test]
-        fn plans_are_sound((sysplex, state) in (1u32..=32).prop_flat_map(|n| any_state(Sysplex::uniform(n)))) {
-            let plans = plan(&sysplex, &state);
-            prop_assert_eq!(&plans, &plan(&sysplex, &state), "the same every time");
-            let dvipa = &sysplex.dvipas[0];
-            let owner = state.owner.get(&dvipa.address).filter(|owner| state.up.contains(owner));
-            prop_assert_eq!(plans.keys().collect::<Vec<_>>(), Vec::from_iter(owner));
-            let Some(owner) = owner else { return Ok(()) };
-
-            let found = &plans[owner].dvipas[&dvipa.address];
-            let distributed: BTreeSet<u16> = dvipa.distribute.iter().flat_map(|s| &s.ports).copied().collect();
-            prop_assert_eq!(found.ports.keys().copied().collect::<BTreeSet<_>>(), distributed);
-            for (&port, port_plan) in &found.ports {
-                for lpar in &sysplex.lpars {
-                    let sockets = state.listeners.get(&lpar.index).cloned().unwrap_or_default();
-                    let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
-                    let own = SocketAddrV4::new(dvipa.address, port);
-                    let ready = state.up.contains(&lpar.index) && (sockets.contains(&any) || sockets.contains(&own));
-                    let times = port_plan.targets.iter().filter(|&&target| target == lpar.index).count();
-                    prop_assert_eq!(times, usize::from(ready), "port {} on {}", port, lpar.name);
-                }
-            }
-            for range in &found.sysplexports {
-                let lpar = sysplex.lpar(range.target).expect("an LPAR");
-                prop_assert!(state.up.contains(&range.target));
-                prop_assert_eq!((&range.ports, mark(range.target)), (&lpar.ephemeral, lpar.index.get()));
-            }
-            prop_assert_eq!(found.sysplexports.len(), state.up.len());
-        }
-    }
-}
+mod tests;

@@ -1,20 +1,19 @@
 //! Rendered rulesets: as they were when last looked at, and accepted by the real tool.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use distributor::{Backend, Nftables, OwnerPlan, State, plan};
-use sysplex::{LparIndex, NoTarget, Sysplex};
+use sysplex::{LparIndex, NoTarget, Ports, Sysplex};
 
 /// The plan of the first LPAR, which owns everything, with these `(LPAR, port)` listening.
 fn owner_plan(sysplex: &Sysplex, listeners: &[(u32, u16)]) -> OwnerPlan {
     let index = |number| LparIndex::new(number).expect("an LPAR's number");
     let mut state = State {
-        up: sysplex.lpars.iter().map(|lpar| lpar.index).collect(),
+        members: sysplex.lpars.iter().map(|lpar| lpar.index).collect(),
         owner: sysplex.dvipas.iter().map(|dvipa| (dvipa.address, dvipa.owner)).collect(),
-        listeners: BTreeMap::new(),
+        ..State::default()
     };
     for &(number, port) in listeners {
         let socket = format!("0.0.0.0:{port}").parse().expect("an address");
@@ -29,6 +28,11 @@ fn figure_4() -> Sysplex {
     Sysplex::from_toml(&text).expect("a good topology")
 }
 
+/// What nft is told.
+fn stdin(previous: Option<&OwnerPlan>, next: &OwnerPlan) -> String {
+    Nftables.render(previous, next, &[]).into_iter().map(|script| script.stdin).collect()
+}
+
 const EVERYTHING: [(u32, u16); 4] = [(1, 4035), (2, 4035), (1, 5334), (2, 5335)];
 
 /// Each case: name, plan before, plan now.
@@ -37,9 +41,9 @@ fn cases() -> Vec<(&'static str, Option<OwnerPlan>, OwnerPlan)> {
     let all = owner_plan(&sysplex, &EVERYTHING);
     let mut dropping = sysplex.clone();
     dropping.dvipas[0].no_target = NoTarget::Drop;
-    dropping.dvipas[0].distribute[0].sysplexports = false;
+    dropping.dvipas[0].sysplexports = false;
     let mut smaller = sysplex.clone();
-    smaller.dvipas[0].distribute[0].ports.retain(|&port| port != 5334);
+    smaller.dvipas[0].distribute[0].ports = Ports::Listed(vec![4035, 5335]);
     vec![
         ("two-lpars", None, all.clone()),
         ("nothing-listens-drop", None, owner_plan(&dropping, &[])),
@@ -55,7 +59,7 @@ fn cases() -> Vec<(&'static str, Option<OwnerPlan>, OwnerPlan)> {
 fn rulesets_are_as_they_were() {
     let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| value == "1");
     for (name, previous, next) in cases() {
-        let found = Nftables.render(previous.as_ref(), &next).stdin;
+        let found = stdin(previous.as_ref(), &next);
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(format!("{name}.nft"));
         if update {
             std::fs::write(&path, &found).expect("a snapshot that can be written");
@@ -92,8 +96,8 @@ fn nft_takes(scripts: &[&str], commands: &str) -> Option<(bool, String)> {
 #[test]
 fn nft_takes_every_ruleset_alone_and_twice() {
     for (name, previous, next) in cases() {
-        let first = previous.as_ref().map(|plan| Nftables.render(None, plan).stdin).unwrap_or_default();
-        let script = Nftables.render(previous.as_ref(), &next).stdin;
+        let first = previous.as_ref().map(|plan| stdin(None, plan)).unwrap_or_default();
+        let script = stdin(previous.as_ref(), &next);
         // One transaction each: a line with a dash parts them.
         let commands = "n=0; f=$(mktemp -d); while IFS= read -r l; do if [ \"$l\" = -- ]; then n=$((n+1)); else \
                         printf '%s\\n' \"$l\" >> $f/$n; fi; done; r=0; for i in 0 1 2; do [ -s $f/$i ] || continue; \
@@ -105,7 +109,7 @@ fn nft_takes_every_ruleset_alone_and_twice() {
 
 #[test]
 fn nft_refuses_what_is_wrong() {
-    let script = Nftables.render(None, &owner_plan(&figure_4(), &EVERYTHING)).stdin;
+    let script = stdin(None, &owner_plan(&figure_4(), &EVERYTHING));
     let Some((good, output)) = nft_takes(&[&script.replace("@ready", "@redy")], "nft -c -f -") else { return };
     assert!(!good && output.contains("redy"), "{output}");
 }
@@ -114,10 +118,10 @@ fn nft_refuses_what_is_wrong() {
 fn only_what_changed_is_touched() {
     let sysplex = figure_4();
     let all = owner_plan(&sysplex, &EVERYTHING);
-    let same = Nftables.render(Some(&all), &all).stdin;
+    let same = stdin(Some(&all), &all);
     assert!(!same.contains("flush") && !same.contains("add "), "{same}");
 
-    let less = Nftables.render(Some(&all), &owner_plan(&sysplex, &[(1, 4035), (2, 4035), (1, 5334)])).stdin;
+    let less = stdin(Some(&all), &owner_plan(&sysplex, &[(1, 4035), (2, 4035), (1, 5334)]));
     let flushed: Vec<&str> = less.lines().filter(|line| line.starts_with("flush chain")).collect();
     assert_eq!(flushed, ["flush chain ip dvipa port-10.10.10.1-5335"]);
     assert!(!less.contains("flush map ip dvipa vcrt"), "connections stay");

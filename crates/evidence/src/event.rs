@@ -353,6 +353,13 @@ pub enum What {
         reason: String,
     },
 
+    // ---- TCP/IP stacks ----
+    /// A line on a system's console.
+    Console {
+        /// Number and text.
+        text: String,
+    },
+
     // ---- strangers ----
     /// Strangers have opened their silent connections, and have thrown each kind of garbage at each address once.
     StrangersInPlace {

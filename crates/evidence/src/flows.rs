@@ -1,7 +1,7 @@
 //! TCP flows as a capture saw them: per interface, direction and pair of addresses.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use serde::{Deserialize, Serialize};
@@ -29,9 +29,9 @@ pub struct FlowKey {
     /// In or out.
     pub direction: Direction,
     /// Source address, as it stood in the packet.
-    pub source: SocketAddrV4,
+    pub source: SocketAddr,
     /// Destination address, as it stood in the packet.
-    pub destination: SocketAddrV4,
+    pub destination: SocketAddr,
 }
 
 /// What was seen of a flow.
@@ -64,7 +64,7 @@ pub struct Flows {
 }
 
 impl Flows {
-    /// Takes in one Ethernet frame; what is not IPv4 TCP is passed over.
+    /// Takes in one Ethernet frame; what is not TCP is passed over.
     pub fn add(&mut self, system: &str, interface: &str, direction: Direction, t_ns: u64, frame: &[u8]) {
         let Some((source, destination, tcp)) = parse(frame) else { return };
         let key = FlowKey { system: system.into(), interface: interface.into(), direction, source, destination };
@@ -105,14 +105,16 @@ struct Tcp {
     payload: u64,
 }
 
-fn parse(frame: &[u8]) -> Option<(SocketAddrV4, SocketAddrV4, Tcp)> {
+fn parse(frame: &[u8]) -> Option<(SocketAddr, SocketAddr, Tcp)> {
     let packet = SlicedPacket::from_ethernet(frame).ok()?;
-    let (Some(NetSlice::Ipv4(ip)), Some(TransportSlice::Tcp(tcp))) = (&packet.net, &packet.transport) else {
-        return None;
+    let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { return None };
+    let (from, to): (IpAddr, IpAddr) = match &packet.net {
+        Some(NetSlice::Ipv4(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
+        Some(NetSlice::Ipv6(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
+        _ => return None,
     };
-    let header = ip.header();
-    let source = SocketAddrV4::new(header.source_addr(), tcp.source_port());
-    let destination = SocketAddrV4::new(header.destination_addr(), tcp.destination_port());
+    let source = SocketAddr::new(from, tcp.source_port());
+    let destination = SocketAddr::new(to, tcp.destination_port());
     let payload = tcp.payload().len() as u64;
     Some((source, destination, Tcp { syn: tcp.syn(), ack: tcp.ack(), rst: tcp.rst(), payload }))
 }

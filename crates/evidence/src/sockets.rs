@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr};
 
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    DefaultNla, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload, Nla as _,
+};
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::inet::nlas::Nla;
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
+use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
-use netlink_sys::{Socket, SocketAddr};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// State of a TCP socket (RFC 9293), as far as the lab tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +22,8 @@ use serde::{Deserialize, Serialize};
 pub enum TcpState {
     /// LISTEN.
     Listen,
+    /// SYN-RECEIVED: half open.
+    SynReceived,
     /// ESTABLISHED.
     Established,
     /// Any other.
@@ -30,15 +36,19 @@ pub struct TcpSocket {
     /// Its state.
     pub state: TcpState,
     /// The address that it is bound to.
-    pub local: SocketAddrV4,
-    /// The other end; `0.0.0.0:0` for a listener.
-    pub peer: SocketAddrV4,
+    pub local: SocketAddr,
+    /// The other end; port 0 for a listener.
+    pub peer: SocketAddr,
     /// The inode by which `/proc/PID/fd` names it; 0 when no process holds it any more.
     pub inode: u32,
+    /// Of a listener: connections that wait to be accepted.
+    pub waiting: u32,
+    /// Of a listener: how many may.
+    pub backlog: u32,
 }
 
-/// A view of the TCP sockets of the network namespace in which it was opened. It sees IPv4, and IPv6 sockets bound to any
-/// address, which take IPv4 connections too.
+/// A view of the TCP sockets of the network namespace in which it was opened. A connection over IPv4 is shown with IPv4
+/// addresses, also when its socket is one of IPv6.
 #[derive(Debug)]
 pub struct SocketView(Socket);
 
@@ -50,17 +60,23 @@ impl SocketView {
     pub fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_SOCK_DIAG)?;
         socket.bind_auto()?;
-        socket.connect(&SocketAddr::new(0, 0))?;
+        socket.connect(&netlink_sys::SocketAddr::new(0, 0))?;
         Ok(Self(socket))
     }
 
-    /// The listening sockets.
+    /// The listening sockets. One of IPv6 for any address takes IPv4 too, and is shown twice, unless it says that it does not.
     ///
     /// # Errors
     /// When the kernel refuses the question.
     pub fn listeners(&self) -> io::Result<Vec<TcpSocket>> {
         let mut all = self.dump(AF_INET, StateFlags::LISTEN)?;
-        all.extend(self.dump(AF_INET6, StateFlags::LISTEN)?);
+        for (socket, only_v6) in self.dump_raw(AF_INET6, StateFlags::LISTEN)? {
+            if socket.local.ip().is_unspecified() && !only_v6 {
+                let local = SocketAddr::from((Ipv4Addr::UNSPECIFIED, socket.local.port()));
+                all.push(TcpSocket { local, ..socket });
+            }
+            all.push(socket);
+        }
         Ok(all)
     }
 
@@ -69,10 +85,17 @@ impl SocketView {
     /// # Errors
     /// When the kernel refuses the question.
     pub fn connections(&self) -> io::Result<Vec<TcpSocket>> {
-        self.dump(AF_INET, StateFlags::all() - StateFlags::LISTEN)
+        let mut all = self.dump(AF_INET, StateFlags::all() - StateFlags::LISTEN)?;
+        all.extend(self.dump(AF_INET6, StateFlags::all() - StateFlags::LISTEN)?);
+        Ok(all)
     }
 
     fn dump(&self, family: u8, states: StateFlags) -> io::Result<Vec<TcpSocket>> {
+        Ok(self.dump_raw(family, states)?.into_iter().map(|(socket, _)| socket).collect())
+    }
+
+    /// With each socket, whether it is for IPv6 only.
+    fn dump_raw(&self, family: u8, states: StateFlags) -> io::Result<Vec<(TcpSocket, bool)>> {
         let socket_id = if family == AF_INET { SocketId::new_v4() } else { SocketId::new_v6() };
         let extensions = ExtensionFlags::empty();
         let request = InetRequest { family, protocol: IPPROTO_TCP, extensions, states, socket_id };
@@ -96,7 +119,8 @@ impl SocketView {
                     NetlinkPayload::Done(_) => return Ok(found),
                     NetlinkPayload::Error(e) => return Err(e.to_io()),
                     NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(answer)) => {
-                        found.extend(tcp_socket(&answer.header));
+                        let only_v6 = answer.nlas.iter().any(|nla| matches!(nla, Nla::Other(nla) if is_v6only(nla)));
+                        found.push((tcp_socket(&answer.header), only_v6));
                     }
                     _ => {}
                 }
@@ -105,26 +129,39 @@ impl SocketView {
     }
 }
 
-fn tcp_socket(header: &netlink_packet_sock_diag::inet::InetResponseHeader) -> Option<TcpSocket> {
+/// `INET_DIAG_SKV6ONLY`, which the library does not know.
+fn is_v6only(nla: &DefaultNla) -> bool {
+    const INET_DIAG_SKV6ONLY: u16 = 11;
+    if nla.kind() != INET_DIAG_SKV6ONLY || nla.value_len() != 1 {
+        return false;
+    }
+    let mut value = [0];
+    nla.emit_value(&mut value);
+    value[0] != 0
+}
+
+fn tcp_socket(header: &netlink_packet_sock_diag::inet::InetResponseHeader) -> TcpSocket {
     const ESTABLISHED: u8 = 1;
+    const SYN_RECEIVED: u8 = 3;
     const LISTEN: u8 = 10;
     let id = &header.socket_id;
     let state = match header.state {
         ESTABLISHED => TcpState::Established,
+        SYN_RECEIVED => TcpState::SynReceived,
         LISTEN => TcpState::Listen,
         _ => TcpState::Other,
     };
-    let local = SocketAddrV4::new(ipv4(id.source_address)?, id.source_port);
-    let peer = SocketAddrV4::new(ipv4(id.destination_address)?, id.destination_port);
-    Some(TcpSocket { state, local, peer, inode: header.inode })
+    let local = SocketAddr::new(unmapped(id.source_address), id.source_port);
+    let peer = SocketAddr::new(unmapped(id.destination_address), id.destination_port);
+    let (waiting, backlog) = (header.recv_queue, header.send_queue);
+    TcpSocket { state, local, peer, inode: header.inode, waiting, backlog }
 }
 
-/// The IPv4 address, also of an IPv6 socket for any address or a mapped one.
-fn ipv4(address: IpAddr) -> Option<Ipv4Addr> {
+/// The IPv4 address in place of one that IPv6 has for it.
+fn unmapped(address: IpAddr) -> IpAddr {
     match address {
-        IpAddr::V4(v4) => Some(v4),
-        IpAddr::V6(v6) if v6.is_unspecified() => Some(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(v6) => v6.to_ipv4_mapped(),
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
     }
 }
 
@@ -165,14 +202,24 @@ mod tests {
         let client = TcpStream::connect(address).expect("connects");
         let view = SocketView::open().expect("sock_diag");
 
-        let is_ours = |socket: &&TcpSocket| std::net::SocketAddr::V4(socket.local) == address;
+        let is_ours = |socket: &&TcpSocket| socket.local == address;
         let listening = view.listeners().expect("dump");
         assert_eq!(listening.iter().find(is_ours).expect("the listener").state, TcpState::Listen);
 
+        // One for any IPv6 address takes IPv4 too, and is shown for both.
+        if let Ok(any) = TcpListener::bind("[::]:0") {
+            let port = any.local_addr().expect("bound").port();
+            let seen = view.listeners().expect("dump");
+            let mut ips: Vec<String> =
+                seen.iter().filter(|s| s.local.port() == port).map(|s| s.local.ip().to_string()).collect();
+            ips.sort();
+            assert_eq!(ips, ["0.0.0.0", "::"]);
+        }
+
         let near = client.local_addr().expect("connected");
         let connections = view.connections().expect("dump");
-        let ours = connections.iter().find(|s| std::net::SocketAddr::V4(s.local) == near).expect("the client's end");
-        assert_eq!((ours.state, std::net::SocketAddr::V4(ours.peer)), (TcpState::Established, address));
+        let ours = connections.iter().find(|s| s.local == near).expect("the client's end");
+        assert_eq!((ours.state, ours.peer), (TcpState::Established, address));
 
         let me = i32::try_from(std::process::id()).expect("a small number");
         let holders = socket_holders().expect("/proc");

@@ -4,14 +4,14 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{
     DefaultNla, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
     NetlinkPayload,
 };
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
     InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
@@ -48,6 +48,8 @@ pub struct Veth<'a> {
     /// Index and name of the end in the host. Not the same number as the outer index: the kernel would take the pair for a
     /// link without a lower one and let up to a second pass before it notices the carrier.
     pub inner: (u32, &'a str),
+    /// Hardware address of the end in the host; the kernel chooses one when there is none.
+    pub mac: Option<[u8; 6]>,
     /// The host's namespace.
     pub netns: BorrowedFd<'a>,
 }
@@ -99,6 +101,7 @@ impl Batch {
         let (inner, inner_name) = veth.inner;
         let (outer, outer_name) = veth.outer;
         let mut peer = vec![LinkAttribute::IfName(inner_name.into()), LinkAttribute::NetNsFd(veth.netns.as_raw_fd())];
+        peer.extend(veth.mac.map(|mac| LinkAttribute::Address(mac.to_vec())));
         peer.extend_from_slice(of_both);
         let data = InfoData::Veth(InfoVeth::Peer(link(inner, false, peer)));
         let info = vec![LinkInfo::Kind(InfoKind::Veth), LinkInfo::Data(data)];
@@ -121,10 +124,23 @@ impl Batch {
         self.push(format!("settings of link {}", conf.link), 0, message);
     }
 
+    /// Sets the hardware address of a link, also to what it is already: with `arp_notify` (`ndisc_notify`) on, the kernel then
+    /// announces all addresses of the link to its neighbours.
+    pub fn hardware_address(&mut self, index: u32, mac: [u8; 6]) {
+        let message = link(index, false, vec![LinkAttribute::Address(mac.to_vec())]);
+        self.push(format!("hardware address of link {index}"), 0, RouteNetlinkMessage::SetLink(message));
+    }
+
     /// An address on a link.
-    pub fn address(&mut self, link: u32, address: Ipv4Addr, prefix: u8) {
+    pub fn address(&mut self, link: u32, address: IpAddr, prefix: u8) {
         let message = RouteNetlinkMessage::NewAddress(address_message(link, address, prefix));
         self.push(format!("address {address}/{prefix} on link {link}"), CREATE, message);
+    }
+
+    /// Takes an address from a link.
+    pub fn remove_address(&mut self, link: u32, address: IpAddr, prefix: u8) {
+        let message = RouteNetlinkMessage::DelAddress(address_message(link, address, prefix));
+        self.push(format!("remove address {address}/{prefix} from link {link}"), 0, message);
     }
 
     /// A route, in place of one to the same destination in the same table.
@@ -132,7 +148,7 @@ impl Batch {
         let (to, prefix) = route.to;
         let mut message = RouteMessage::default();
         message.header = RouteHeader {
-            address_family: AddressFamily::Inet,
+            address_family: family(to),
             destination_prefix_length: prefix,
             protocol: RouteProtocol::Static,
             scope: RouteScope::Universe,
@@ -140,9 +156,9 @@ impl Batch {
             ..RouteHeader::default()
         };
         if prefix > 0 {
-            message.attributes.push(RouteAttribute::Destination(RouteAddress::Inet(to)));
+            message.attributes.push(RouteAttribute::Destination(route_address(to)));
         }
-        message.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(route.via)));
+        message.attributes.push(RouteAttribute::Gateway(route_address(route.via)));
         message.attributes.push(RouteAttribute::Oif(route.link));
         message.attributes.push(RouteAttribute::Table(route.table));
         let what = format!("route {to}/{prefix} via {} in table {}", route.via, route.table);
@@ -263,20 +279,34 @@ fn attribute(kind: u16, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn address_message(link: u32, address: Ipv4Addr, prefix: u8) -> AddressMessage {
+fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+}
+
+fn route_address(address: IpAddr) -> RouteAddress {
+    match address {
+        IpAddr::V4(address) => RouteAddress::Inet(address),
+        IpAddr::V6(address) => RouteAddress::Inet6(address),
+    }
+}
+
+fn address_message(link: u32, address: IpAddr, prefix: u8) -> AddressMessage {
     let mut message = AddressMessage::default();
-    message.header.family = AddressFamily::Inet;
+    message.header.family = family(address);
     message.header.prefix_len = prefix;
     message.header.scope = AddressScope::Universe;
     message.header.index = link;
-    message.attributes =
-        vec![AddressAttribute::Local(IpAddr::V4(address)), AddressAttribute::Address(IpAddr::V4(address))];
+    message.attributes = vec![AddressAttribute::Local(address), AddressAttribute::Address(address)];
+    if address.is_ipv6() {
+        // Nobody else has it: no waiting for duplicates (RFC 4862, 5.4).
+        message.header.flags = AddressHeaderFlags::Nodad;
+    }
     message
 }
 
 fn rule_message(rule: &Rule) -> RuleMessage {
     let mut message = RuleMessage::default();
-    message.header.family = AddressFamily::Inet;
+    message.header.family = if rule.ipv6 { AddressFamily::Inet6 } else { AddressFamily::Inet };
     message.header.action = RuleAction::ToTable;
     message.attributes = vec![RuleAttribute::Priority(rule.priority), RuleAttribute::Table(rule.table)];
     message.attributes.extend(rule.mark.map(RuleAttribute::FwMark));
@@ -285,5 +315,6 @@ fn rule_message(rule: &Rule) -> RuleMessage {
 
 fn describe(rule: &Rule) -> String {
     let mark = rule.mark.map_or_else(|| "all".to_owned(), |mark| format!("mark {mark}"));
-    format!("rule {}: {mark} lookup {}", rule.priority, rule.table)
+    let family = if rule.ipv6 { " of IPv6" } else { "" };
+    format!("rule {}{family}: {mark} lookup {}", rule.priority, rule.table)
 }

@@ -1,17 +1,17 @@
 //! What a host's own network looks like, as data.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use crate::Batch;
 
 /// One route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Destination; `0.0.0.0/0` is the default route.
-    pub to: (Ipv4Addr, u8),
+    /// Destination; `0.0.0.0/0` or `::/0` is the default route.
+    pub to: (IpAddr, u8),
     /// Gateway.
-    pub via: Ipv4Addr,
+    pub via: IpAddr,
     /// Index of the interface.
     pub link: u32,
     /// Routing table; 254 is the main one.
@@ -27,6 +27,8 @@ pub struct Rule {
     pub mark: Option<u32>,
     /// The table to look in; 255 is the `local` one.
     pub table: u32,
+    /// For packets of IPv6; else of IPv4.
+    pub ipv6: bool,
 }
 
 /// Settings of one link, by netlink rather than by `/proc/sys`: the kernel takes a lock for links and lets a write to
@@ -51,7 +53,7 @@ pub struct NetConfig {
     /// Indexes of links to bring up (1 is the loopback).
     pub up: Vec<u32>,
     /// Index of the link, address, prefix length in bits.
-    pub addresses: Vec<(u32, Ipv4Addr, u8)>,
+    pub addresses: Vec<(u32, IpAddr, u8)>,
     /// Routes.
     pub routes: Vec<Route>,
     /// Rules to add.

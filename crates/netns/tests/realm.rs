@@ -111,10 +111,16 @@ async fn hosts(network: &Network, count: u8) -> Vec<Host> {
         let links = move |netns: &NetNs| {
             let mut links = Batch::default();
             let (name, outer) = (format!("lan{n}"), 100 + u32::from(n));
-            links.veth(&Veth { outer: (outer, &name), bridge: LAN, inner: (2, "lan0"), netns: netns.as_fd() });
+            links.veth(&Veth {
+                outer: (outer, &name),
+                bridge: LAN,
+                inner: (2, "lan0"),
+                mac: None,
+                netns: netns.as_fd(),
+            });
             links
         };
-        let addresses = vec![(2, Ipv4Addr::new(10, 10, 10, n), 24)];
+        let addresses = vec![(2, Ipv4Addr::new(10, 10, 10, n).into(), 24)];
         wirer.wire(links, NetConfig { up: vec![1, 2], addresses, ..NetConfig::default() });
         let netns = wirer.next().await.expect("wired");
         hosts.push(making.next(netns).expect("a host"));
@@ -168,7 +174,7 @@ async fn a_task_is_started_and_reaped(network: &Network) {
 }
 
 async fn a_refused_request_names_itself(_: &Network) {
-    let address = (1, Ipv4Addr::new(10, 0, 0, 1), 32);
+    let address = (1, Ipv4Addr::new(10, 0, 0, 1).into(), 32);
     let mut wirer = Wirer::start(Batch::default()).expect("starts");
     wirer.wire(|_| Batch::default(), NetConfig { addresses: vec![address, address], ..NetConfig::default() });
     let message = wirer.next().await.expect_err("the kernel refuses").to_string();
@@ -177,7 +183,7 @@ async fn a_refused_request_names_itself(_: &Network) {
     let mut wirer = Wirer::start(Batch::default()).expect("starts");
     let links = |netns: &NetNs| {
         let mut links = Batch::default();
-        links.veth(&Veth { outer: (100, "x"), bridge: 77, inner: (2, "lan0"), netns: netns.as_fd() });
+        links.veth(&Veth { outer: (100, "x"), bridge: 77, inner: (2, "lan0"), mac: None, netns: netns.as_fd() });
         links
     };
     wirer.wire(links, NetConfig::default());

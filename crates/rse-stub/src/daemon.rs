@@ -16,8 +16,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::ports::{self, PortRange};
 use crate::server::Server;
+use crate::tls;
 use crate::unheard::Unheard;
-use crate::wire::{self, PATIENCE};
+use crate::wire::{self, NotHeard, PATIENCE};
 
 /// Connections that have not said yet who logs on. Ours, as is the next.
 const MAX_UNHEARD: usize = 256;
@@ -80,11 +81,12 @@ impl Desk {
     async fn hear(self, mut stream: TcpStream, peer: SocketAddr) {
         let heard = timeout(PATIENCE, read_logon(&mut stream)).await.unwrap_or_else(|_| {
             let reason = format!("no whole logon within {PATIENCE:?}");
-            Err(Refused { code: RefusalCode::Timeout, reason })
+            Err(Refused { code: RefusalCode::Timeout, reason }.into())
         });
         match heard {
             Ok(user) => drop(tokio::task::spawn_local(self.log_on(user, stream, peer))),
-            Err(no) => refuse(stream, peer, no).await,
+            Err(NotHeard::Tls) => tls::turn_away(stream, peer).await,
+            Err(NotHeard::Refused(no)) => refuse(stream, peer, no).await,
         }
     }
 
@@ -118,7 +120,7 @@ async fn refuse(mut stream: TcpStream, peer: SocketAddr, no: Refused) {
     }
 }
 
-async fn read_logon(stream: &mut TcpStream) -> Result<UserId, Refused> {
+async fn read_logon(stream: &mut TcpStream) -> Result<UserId, NotHeard> {
     wire::hello(stream).await?;
     let ToDaemon::Logon { user } = wire::first(stream, "a logon").await?;
     Ok(user)

@@ -5,12 +5,13 @@
 //! - [`miner`]: the Debug Miner of one user.
 //! - [`ports`]: which second port.
 //!
-//! On z/OS an RSE server is a thread in a thread pool process (RSEDx); here it is a task in one process. TLS, passwords and
-//! the retry without TLS are left out.
+//! On z/OS an RSE server is a thread in a thread pool process (RSEDx); here it is a task in one process. TLS and passwords are
+//! left out: a client that tries TLS first is closed, and dials once more without it.
 
 pub mod daemon;
 pub mod miner;
 pub mod ports;
 pub mod server;
+mod tls;
 mod unheard;
 mod wire;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dbm_protocol::rse::{FromServer, ToServer};
+use dbm_protocol::tcp::KeepAlive;
 use dbm_protocol::{RefusalCode, Refused, SystemName, Token, UserId, frame};
 use evidence::{Emitter, What};
 use tokio::net::tcp::OwnedReadHalf;
@@ -14,11 +15,15 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::miner::{self, News};
+use crate::tls;
 use crate::unheard::Unheard;
-use crate::wire::{self, PATIENCE};
+use crate::wire::{self, NotHeard, PATIENCE};
 
 /// Connections to one second port that are heard at the same time.
 const MAX_CANDIDATES: usize = 16;
+/// A client that vanishes without a word is noticed after a minute of silence. (RSE has its own keepalive, DSTORE_KEEPALIVE_*;
+/// that it is TCP's here, and the figures, are ours.)
+const KEEP_ALIVE: KeepAlive = KeepAlive { idle: Duration::from_secs(30), interval: Duration::from_secs(10), probes: 3 };
 
 /// A server whose client has not connected yet.
 #[derive(Debug)]
@@ -60,7 +65,9 @@ impl Server {
             emitter.emit(What::LogonAbandoned { user: user.to_string(), reason });
             return None;
         };
-        wire::keep_alive(&stream);
+        if let Err(e) = KEEP_ALIVE.set_on(&stream) {
+            tracing::debug!(%peer, "socket options: {e}");
+        }
         emitter.emit(What::LogonComplete { user: user.to_string(), peer, local });
         tracing::info!(%user, %peer, %local, "the client's second connection is there");
         Some(Session { user, system, stream, emitter })
@@ -109,21 +116,25 @@ async fn hear(mut stream: TcpStream, peer: SocketAddr, ticket: &Token) -> Candid
             ToServer::Open { ticket: shown } if shown == *ticket => Ok(()),
             ToServer::Open { .. } => {
                 let reason = "the ticket is not the one of this logon".to_owned();
-                Err(Refused { code: RefusalCode::BadToken, reason })
+                Err(Refused { code: RefusalCode::BadToken, reason }.into())
             }
             ToServer::Logoff {} => {
                 let reason = "found `logoff`, expected `open` with a ticket".to_owned();
-                Err(Refused { code: RefusalCode::BadMessage, reason })
+                Err(Refused { code: RefusalCode::BadMessage, reason }.into())
             }
         }
     });
     let heard = heard.await.unwrap_or_else(|_| {
         let reason = format!("no ticket within {PATIENCE:?}");
-        Err(Refused { code: RefusalCode::Timeout, reason })
+        Err(Refused { code: RefusalCode::Timeout, reason }.into())
     });
     match heard {
         Ok(()) => Some((stream, peer, local)),
-        Err(no) => {
+        Err(NotHeard::Tls) => {
+            tls::turn_away(stream, peer).await;
+            None
+        }
+        Err(NotHeard::Refused(no)) => {
             tracing::warn!(%peer, code = no.code.as_str(), "second connection refused: {}", no.reason);
             let _ = wire::write(&mut stream, &FromServer::Refused(no)).await;
             None

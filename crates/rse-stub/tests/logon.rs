@@ -223,6 +223,28 @@ async fn garbage_is_refused_and_hurts_nobody() {
 }
 
 #[tokio::test]
+async fn a_client_that_tries_tls_reads_a_close_and_gets_in_without() {
+    let mut room = Room::new();
+    let (_child, rsed) = start(&mut room, &[]).await;
+    let (server, ticket) = log_on(rsed).await;
+    let header = [22, 3, 1, 2, 0];
+    for address in [rsed, server] {
+        // All at once, and cut where the daemon has seen enough.
+        for cut in [0, 4] {
+            let mut stream = soon("connect", TcpStream::connect(address)).await.expect("connect");
+            let hello = [&header[..], &[1; 512]].concat();
+            stream.write_all(&hello[..cut]).await.expect("write");
+            stream.write_all(&hello[cut..]).await.expect("write");
+            let mut answer = Vec::new();
+            soon("the close", stream.read_to_end(&mut answer)).await.expect("a close, not a reset");
+            assert!(answer.is_empty(), "{answer:?}");
+        }
+    }
+    let _client = open(server, ticket).await;
+    log_on(rsed).await;
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_fatal() {
     let taken = TcpListener::bind("0.0.0.0:0").await.expect("bind");
     let mut room = Room::new();

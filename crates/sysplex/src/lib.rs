@@ -8,6 +8,7 @@
 //! This crate is pure: no socket, no file, no clock.
 
 mod diagnostic;
+mod dvipa;
 mod model;
 mod names;
 mod ports;
@@ -18,8 +19,7 @@ mod uniform;
 mod warnings;
 
 pub use diagnostic::Diagnostic;
-pub use model::{
-    Distribute, Dvipa, LARGEST_SYSPLEX, Lpar, LparIndex, Method, NoTarget, StartedTask, Sysplex, Workstation,
-};
+pub use dvipa::{Backup, Distribute, Dvipa, Method, Moveable, NoTarget, Ports, Target};
+pub use model::{LARGEST_SYSPLEX, Lpar, LparIndex, StartedTask, Sysplex, Workstation};
 pub use names::did_you_mean;
 pub use warnings::Warning;

@@ -1,13 +1,15 @@
 //! The sysplex as the lab builds it: plain values, nothing left to resolve.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::Diagnostic;
+use crate::dvipa::Dvipa;
 use crate::raw::Topology;
 use crate::symbols::Symbols;
 
@@ -50,10 +52,16 @@ pub struct Sysplex {
     pub lan: Ipv4Net,
     /// The segment of the dynamic XCF addresses.
     pub xcf: Ipv4Net,
+    /// The LAN segment of IPv6.
+    pub lan6: Ipv6Net,
+    /// The XCF segment of IPv6.
+    pub xcf6: Ipv6Net,
     /// The LPARs; the one with index n is at position n - 1.
     pub lpars: Vec<Lpar>,
     /// The dynamic VIPAs.
     pub dvipas: Vec<Dvipa>,
+    /// The VIPAROUTE statements: the dynamic XCF address of a target, and its address by which it is reached instead.
+    pub viparoutes: BTreeMap<Ipv4Addr, Ipv4Addr>,
     /// The workstations.
     pub workstations: Vec<Workstation>,
 }
@@ -79,8 +87,13 @@ impl Sysplex {
         self.lpars.iter().find(|lpar| lpar.name == name)
     }
 
+    /// Is there a DVIPA of IPv6? Only then do hosts have IPv6 addresses.
+    pub fn has_ipv6(&self) -> bool {
+        self.dvipas.iter().any(|dvipa| dvipa.address.is_ipv6())
+    }
+
     /// The DVIPA with this address.
-    pub fn dvipa(&self, address: Ipv4Addr) -> Option<&Dvipa> {
+    pub fn dvipa(&self, address: IpAddr) -> Option<&Dvipa> {
         self.dvipas.iter().find(|dvipa| dvipa.address == address)
     }
 }
@@ -96,6 +109,14 @@ pub struct Lpar {
     pub home: Ipv4Addr,
     /// Its dynamic XCF address (IPCONFIG DYNAMICXCF), which DESTIP and HUBIP name.
     pub xcf: Ipv4Addr,
+    /// Its own IPv6 address on the LAN.
+    pub home6: Ipv6Addr,
+    /// Its dynamic XCF address of IPv6 (IPCONFIG6 DYNAMICXCF).
+    pub xcf6: Ipv6Addr,
+    /// The weight that WLM gives to the system.
+    pub wlm: u8,
+    /// The weights that WLM gives to servers here, by port.
+    pub server_wlm: BTreeMap<u16, u8>,
     /// Its system symbols, the built-in ones included.
     pub symbols: Symbols,
     /// The ports that the stack gives to a `bind` to port 0. Disjoint between LPARs with SYSPLEXPORTS, the same without
@@ -130,75 +151,24 @@ pub enum StartedTask {
         /// `_RSE_PORTRANGE` for the RSE server's second port, its end exclusive; nothing means an ephemeral port.
         port_range: Option<Range<u16>>,
     },
+    /// A plain server, which says on which system it runs.
+    Server {
+        /// Name of the started task.
+        name: String,
+        /// Its ports.
+        ports: Vec<u16>,
+        /// The address that it binds; nothing means any.
+        bind: Option<IpAddr>,
+        /// How many connections may wait to be accepted.
+        backlog: Option<u32>,
+    },
 }
 
 impl StartedTask {
     /// Name of the started task.
     pub fn name(&self) -> &str {
         match self {
-            Self::DebugManager { name, .. } | Self::Rsed { name, .. } => name,
-        }
-    }
-}
-
-/// A dynamic VIPA, and how its ports are distributed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dvipa {
-    /// The address.
-    pub address: Ipv4Addr,
-    /// The LPAR with the VIPADEFINE.
-    pub owner: LparIndex,
-    /// The LPARs with a VIPABACKUP, the first takes over first.
-    pub backups: Vec<LparIndex>,
-    /// What a client sees when no target is ready.
-    pub no_target: NoTarget,
-    /// The VIPADISTRIBUTE statements, in the order of the file.
-    pub distribute: Vec<Distribute>,
-}
-
-impl Dvipa {
-    /// Is SYSPLEXPORTS in effect? As on z/OS, only the first VIPADISTRIBUTE of a DVIPA can switch it on.
-    pub fn sysplexports(&self) -> bool {
-        self.distribute.first().is_some_and(|statement| statement.sysplexports)
-    }
-}
-
-/// What a client sees when a distributed port has no ready target. The IBM pages read do not say; a reset is what is
-/// expected, and the choice is ours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NoTarget {
-    /// Connection refused.
-    #[default]
-    Reset,
-    /// Nothing: the connect times out.
-    Drop,
-}
-
-/// One VIPADISTRIBUTE statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Distribute {
-    /// PORT, ranges written out.
-    pub ports: Vec<u16>,
-    /// DISTMETHOD.
-    pub method: Method,
-    /// DESTIP, `ALL` written out.
-    pub targets: Vec<LparIndex>,
-    /// SYSPLEXPORTS.
-    pub sysplexports: bool,
-}
-
-/// DISTMETHOD.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// Rotate over the targets with a listener.
-    RoundRobin,
-}
-
-impl Method {
-    /// The name as VIPADISTRIBUTE has it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RoundRobin => "ROUNDROBIN",
+            Self::DebugManager { name, .. } | Self::Rsed { name, .. } | Self::Server { name, .. } => name,
         }
     }
 }
@@ -210,4 +180,6 @@ pub struct Workstation {
     pub name: String,
     /// Its address.
     pub address: Ipv4Addr,
+    /// Its address of IPv6.
+    pub address6: Ipv6Addr,
 }

@@ -21,6 +21,9 @@ pub struct Topology {
     /// The dynamic VIPAs.
     #[serde(default)]
     pub dvipa: Vec<DvipaTable>,
+    /// The VIPAROUTE statements.
+    #[serde(default)]
+    pub viparoute: Vec<ViparouteTable>,
     /// The started tasks.
     #[serde(default)]
     pub started_task: Vec<StartedTaskTable>,
@@ -39,6 +42,10 @@ pub struct SysplexTable {
     pub lan: Option<Spanned<String>>,
     /// The XCF segment, by default `9.9.9.0/24`.
     pub xcf: Option<Spanned<String>>,
+    /// The LAN segment of IPv6, by default `fd00:10::/64`.
+    pub lan6: Option<Spanned<String>>,
+    /// The XCF segment of IPv6, by default `fd00:9::/64`.
+    pub xcf6: Option<Spanned<String>>,
 }
 
 /// `[[lpar]]`.
@@ -54,6 +61,21 @@ pub struct LparTable {
     /// System symbols, named without the ampersand. A value may use the built-in ones and SYSCLONE.
     #[serde(default)]
     pub symbols: BTreeMap<Spanned<String>, Spanned<Value>>,
+    /// The weight that WLM gives to the system, 1 to 64, by default 1 (DISTMETHOD BASEWLM).
+    pub wlm: Option<Spanned<u8>>,
+    /// The weights that WLM gives to servers on this system, by port (DISTMETHOD SERVERWLM); others have the system's.
+    #[serde(default)]
+    pub server_wlm: BTreeMap<Spanned<String>, Spanned<u8>>,
+}
+
+/// `[[viparoute]]`: VIPAROUTE DEFINE.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViparouteTable {
+    /// The target's dynamic XCF address.
+    pub dynxcf: Spanned<String>,
+    /// The target's address by which it is to be reached instead.
+    pub target: Spanned<String>,
 }
 
 /// `[[dvipa]]`.
@@ -64,9 +86,14 @@ pub struct DvipaTable {
     pub address: Spanned<String>,
     /// The LPAR with the VIPADEFINE.
     pub owner: Spanned<String>,
-    /// The LPARs with a VIPABACKUP.
+    /// `IMMEDIATE` (the default) or `WHENIDLE`: when the owner takes the DVIPA back.
+    pub moveable: Option<Spanned<String>>,
+    /// The LPARs with a VIPABACKUP, the first takes over first.
     #[serde(default)]
     pub backups: Vec<Spanned<String>>,
+    /// The VIPABACKUP statements, in full.
+    #[serde(default)]
+    pub backup: Vec<BackupTable>,
     /// `reset` (the default) or `drop`.
     pub no_target: Option<Spanned<String>>,
     /// The VIPADISTRIBUTE statements.
@@ -74,16 +101,42 @@ pub struct DvipaTable {
     pub distribute: Vec<DistributeTable>,
 }
 
-/// `[[dvipa.distribute]]`.
+/// `[[dvipa.backup]]`: VIPABACKUP.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackupTable {
+    /// The LPAR.
+    pub lpar: Spanned<String>,
+    /// The higher rank takes over first: 1 (the default) to 254.
+    pub rank: Option<Spanned<u8>>,
+    /// `IMMEDIATE` or `WHENIDLE`: the form that also activates a DVIPA that is active nowhere. Without it the backup only takes
+    /// over.
+    pub moveable: Option<Spanned<String>>,
+}
+
+/// `[[dvipa.distribute]]`: VIPADISTRIBUTE.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DistributeTable {
-    /// Ports, and ranges as `"5330-5339"`; the owner's symbols are resolved.
-    pub ports: Spanned<Vec<Spanned<Value>>>,
-    /// DISTMETHOD.
-    pub method: Spanned<String>,
+    /// `DEFINE` (the default) or `DELETE`, which takes ports and targets away from the statements before it.
+    pub action: Option<Spanned<String>>,
+    /// Ports, and ranges as `"5330-5339"`; the owner's symbols are resolved. Without it: dynamic ports, those that servers bind
+    /// at the DVIPA itself.
+    pub ports: Option<Spanned<Vec<Spanned<Value>>>>,
+    /// DISTMETHOD, by default `BASEWLM`.
+    pub method: Option<Spanned<String>>,
     /// Names of LPARs, or `ALL`.
     pub targets: Spanned<Vec<Spanned<String>>>,
+    /// WEIGHTEDACTIVE: the WEIGHT of each target, 1 to 99, by default 10.
+    pub weights: Option<Spanned<Vec<Spanned<u8>>>>,
+    /// HOTSTANDBY: the PREFERRED target; the others are BACKUP.
+    pub preferred: Option<Spanned<String>>,
+    /// HOTSTANDBY: AUTOSWITCHBACK (the default) or, when false, NOAUTOSWITCHBACK.
+    pub autoswitchback: Option<Spanned<bool>>,
+    /// TIMEDAFFINITY, such as `"30s"`; none by default.
+    pub timed_affinity: Option<Spanned<String>>,
+    /// OPTLOCAL, 0 to 16; without it NOOPTLOCAL.
+    pub optlocal: Option<Spanned<u8>>,
     /// SYSPLEXPORTS.
     #[serde(default)]
     pub sysplexports: bool,
@@ -95,7 +148,7 @@ pub struct DistributeTable {
 pub struct StartedTaskTable {
     /// Name of the started task.
     pub name: Spanned<String>,
-    /// `dbgmgr` or `rsed`.
+    /// `dbgmgr`, `rsed` or `server`.
     pub program: Spanned<String>,
     /// The LPARs it runs on, by default all.
     pub on: Option<Spanned<Vec<Spanned<String>>>>,
@@ -113,6 +166,12 @@ pub struct StartedTaskTable {
     pub port: Option<Spanned<Value>>,
     /// `rsed`: `_RSE_PORTRANGE`, such as `"8108-8118"`; the end is exclusive.
     pub port_range: Option<Spanned<String>>,
+    /// `server`: the ports it listens on.
+    pub ports: Option<Spanned<Vec<Spanned<Value>>>>,
+    /// `server`: the address it binds, by default any.
+    pub bind: Option<Spanned<String>>,
+    /// `server`: how many connections may wait to be accepted, by default 1024.
+    pub backlog: Option<Spanned<u32>>,
 }
 
 /// `[[workstation]]`.

@@ -1,12 +1,13 @@
 //! A sysplex of any size without a topology file, for benchmarks.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
+use std::time::Duration;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 
-use crate::model::{
-    Distribute, Dvipa, LARGEST_SYSPLEX, Lpar, LparIndex, Method, NoTarget, StartedTask, Sysplex, Workstation,
-};
+use crate::dvipa::{Distribute, Dvipa, Method, Moveable, NoTarget, Ports, Target};
+use crate::model::{LARGEST_SYSPLEX, Lpar, LparIndex, StartedTask, Sysplex, Workstation};
 use crate::resolve::share_ephemeral_ports;
 use crate::symbols::Symbols;
 
@@ -26,24 +27,41 @@ impl Sysplex {
         let mut ports = vec![4035];
         ports.extend(lpars.iter().flat_map(|lpar| &lpar.tasks).filter_map(|task| match task {
             StartedTask::DebugManager { client, .. } => Some(*client),
-            StartedTask::Rsed { .. } => None,
+            StartedTask::Rsed { .. } | StartedTask::Server { .. } => None,
         }));
-        let targets = lpars.iter().map(|lpar| lpar.index).collect();
+        let target = |lpar: &Lpar| Target { lpar: lpar.index, weight: 10, preferred: false };
+        let targets = lpars.iter().map(target).collect();
         let dvipas = vec![Dvipa {
-            address: Ipv4Addr::new(10, 10, 10, 1),
+            address: Ipv4Addr::new(10, 10, 10, 1).into(),
             owner: LparIndex::at(0),
+            moveable: Moveable::Immediate,
             backups: Vec::new(),
             no_target: NoTarget::Reset,
-            distribute: vec![Distribute { ports, method: Method::RoundRobin, targets, sysplexports: true }],
+            distribute: vec![Distribute {
+                ports: Ports::Listed(ports),
+                method: Method::RoundRobin,
+                targets,
+                sysplexports: true,
+                timed_affinity: Duration::ZERO,
+                optlocal: None,
+            }],
+            sysplexports: true,
         }];
         share_ephemeral_ports(&mut lpars, &dvipas);
         Self {
             name: name.to_owned(),
             lan: Ipv4Net::new_assert(Ipv4Addr::new(10, 10, 10, 0), 24),
             xcf: Ipv4Net::new_assert(Ipv4Addr::new(9, 9, 9, 0), 24),
+            lan6: Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, 0), 64),
+            xcf6: Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0x9, 0, 0, 0, 0, 0, 0), 64),
             lpars,
             dvipas,
-            workstations: vec![Workstation { name: "WS1".to_owned(), address: Ipv4Addr::new(10, 10, 10, 101) }],
+            viparoutes: BTreeMap::new(),
+            workstations: vec![Workstation {
+                name: "WS1".to_owned(),
+                address: Ipv4Addr::new(10, 10, 10, 101),
+                address6: Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, 101),
+            }],
         }
     }
 }
@@ -62,6 +80,10 @@ fn lpar(index: LparIndex, sysplex: &str) -> Lpar {
         index,
         home: Ipv4Addr::new(10, 10, 10, 10 + number),
         xcf: Ipv4Addr::new(9, 9, 9, number),
+        home6: Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, 10 + u16::from(number)),
+        xcf6: Ipv6Addr::new(0xfd00, 0x9, 0, 0, 0, 0, 0, u16::from(number)),
+        wlm: 1,
+        server_wlm: BTreeMap::new(),
         symbols,
         ephemeral: 0..=0,
         tasks: vec![

@@ -57,7 +57,7 @@ impl Sysplex {
     fn managers(&self) -> impl Iterator<Item = Manager<'_>> {
         self.tasks().filter_map(|(lpar, task)| match task {
             StartedTask::DebugManager { client, hub, .. } => Some(Manager { lpar, client: *client, hub: *hub }),
-            StartedTask::Rsed { .. } => None,
+            StartedTask::Rsed { .. } | StartedTask::Server { .. } => None,
         })
     }
 
@@ -66,7 +66,7 @@ impl Sysplex {
             StartedTask::Rsed { port, port_range, .. } => {
                 Some(Daemon { lpar, port: *port, port_range: port_range.as_ref() })
             }
-            StartedTask::DebugManager { .. } => None,
+            StartedTask::DebugManager { .. } | StartedTask::Server { .. } => None,
         })
     }
 
@@ -81,8 +81,7 @@ impl Sysplex {
         }
         for Manager { lpar, client, .. } in self.managers() {
             let mut statements = self.dvipas.iter().flat_map(|dvipa| &dvipa.distribute);
-            if !statements.any(|statement| statement.ports.contains(&client) && statement.targets.contains(&lpar.index))
-            {
+            if !statements.any(|statement| statement.lists(client) && statement.target(lpar.index).is_some()) {
                 warn(
                     "F01",
                     format!(
@@ -135,7 +134,7 @@ impl Sysplex {
             );
         }
         for hub in hubs.keys().map(|hub| *hub.ip()).collect::<std::collections::BTreeSet<Ipv4Addr>>() {
-            if self.dvipa(hub).is_some() {
+            if self.dvipa(hub.into()).is_some() {
                 warn(
                     "F05",
                     format!(
@@ -171,7 +170,7 @@ impl Sysplex {
 
     /// F11, F13.
     fn second_rse_port(&self, warn: &mut impl FnMut(&'static str, String)) {
-        for dvipa in self.dvipas.iter().filter(|dvipa| !dvipa.sysplexports()) {
+        for dvipa in self.dvipas.iter().filter(|dvipa| !dvipa.sysplexports) {
             let address = dvipa.address;
             if dvipa.distribute.iter().any(|statement| statement.sysplexports) {
                 warn(
@@ -230,8 +229,7 @@ impl Sysplex {
 impl crate::Dvipa {
     fn targets_port(&self, daemon: &Daemon<'_>) -> bool {
         let mut statements = self.distribute.iter();
-        statements
-            .any(|statement| statement.ports.contains(&daemon.port) && statement.targets.contains(&daemon.lpar.index))
+        statements.any(|statement| statement.lists(daemon.port) && statement.target(daemon.lpar.index).is_some())
     }
 }
 

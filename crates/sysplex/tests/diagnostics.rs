@@ -1,7 +1,7 @@
 //! Every kind of mistake in a topology file, and what is said of it.
 
 use proptest::prelude::*;
-use sysplex::{Diagnostic, Sysplex};
+use sysplex::{Diagnostic, Ports, Sysplex};
 
 const GOOD: &str = r#"[sysplex]
 name = "PLEX1"
@@ -94,7 +94,13 @@ fn ports() {
     let message = "on LPAR1, LPAR2: `8108-8108` holds no port: the end of _RSE_PORTRANGE is exclusive, so it must be \
                    greater than the start";
     expect("8108-8118", "8108-8108", "\"8108-8108\"", message, None);
-    expect("[4035, \"5330-5339\"]", "[]", "[]", "no port is distributed: expected at least one", None);
+    expect(
+        "[4035, \"5330-5339\"]",
+        "[]",
+        "[]",
+        "no port is distributed: expected at least one",
+        Some("leave `ports` out for dynamic ports"),
+    );
     let text = changed("5330-5339", "1-2000");
     assert_eq!(problems(&text)[0].message, "2001 ports are distributed for this DVIPA: the lab takes 1024");
 }
@@ -178,13 +184,14 @@ fn names() {
 
 #[test]
 fn words() {
-    let message = "DISTMETHOD BASEWLM is known, but not yet supported: expected ROUNDROBIN";
-    expect("ROUNDROBIN", "BASEWLM", "\"BASEWLM\"", message, None);
-    let message = "`ROUNDROBN` is not a DISTMETHOD: expected ROUNDROBIN";
+    let message = "DISTMETHOD TARGCONTROLLED is for non-z/OS targets (tier 1), which this lab has not";
+    expect("ROUNDROBIN", "TARGCONTROLLED", "\"TARGCONTROLLED\"", message, Some("expected a method for z/OS targets"));
+    let message =
+        "`ROUNDROBN` is not a DISTMETHOD: expected BASEWLM, SERVERWLM, ROUNDROBIN, WEIGHTEDACTIVE, HOTSTANDBY";
     expect("ROUNDROBIN", "ROUNDROBN", "\"ROUNDROBN\"", message, Some("did you mean `ROUNDROBIN`?"));
     let message = "`rest` is not a policy: expected reset or drop";
     expect("\"reset\"", "\"rest\"", "\"rest\"", message, Some("did you mean `reset`?"));
-    let message = "`dbgmngr` is not a program: expected dbgmgr or rsed";
+    let message = "`dbgmngr` is not a program: expected dbgmgr or rsed or server";
     expect("\"dbgmgr\"", "\"dbgmngr\"", "\"dbgmngr\"", message, Some("did you mean `dbgmgr`?"));
     let message = "`300x` is not a time to wait: expected such as `300s` or `5m`";
     expect("300s", "300x", "\"300x\"", message, None);
@@ -306,11 +313,83 @@ fn known_mistakes_are_warnings() {
     }
 }
 
+/// What VIPADISTRIBUTE takes and does not; the rest of the line after `ROUNDROBIN"` is `to`.
+#[test]
+fn options_of_methods() {
+    let method = "method = \"ROUNDROBIN\"";
+    let targets = "targets = [\"LPAR1\", \"LPAR2\"]";
+    for (to, expected) in [
+        (
+            "method = \"ROUNDROBIN\"\nweights = [1, 2]",
+            "`weights` belongs to DISTMETHOD WEIGHTEDACTIVE, this is ROUNDROBIN",
+        ),
+        ("method = \"WEIGHTEDACTIVE\"\nweights = [1]", "1 weights for 2 targets: expected one for each"),
+        ("method = \"WEIGHTEDACTIVE\"\nweights = [1, 100]", "100 is no WEIGHT: expected 1 to 99"),
+        ("preferred = \"LPAR2\"", "`preferred` belongs to DISTMETHOD HOTSTANDBY, this is BASEWLM"),
+        (
+            "method = \"BASEWLM\"\nautoswitchback = true",
+            "`autoswitchback` belongs to DISTMETHOD HOTSTANDBY, this is BASEWLM",
+        ),
+        (
+            "method = \"HOTSTANDBY\"",
+            "HOTSTANDBY without a preferred target: expected `preferred = \"...\"`, one of the targets",
+        ),
+        ("timed_affinity = \"3h\"", "`3h` is no TIMEDAFFINITY: expected `0s` to `9999s`"),
+        ("optlocal = 17", "17 is no OPTLOCAL: expected 0 to 16"),
+        ("action = \"REMOVE\"", "`REMOVE` is not an action of VIPADISTRIBUTE: expected DEFINE or DELETE"),
+    ] {
+        let found = problems(&changed(method, to));
+        assert_eq!(found.iter().map(|p| p.message.as_str()).collect::<Vec<_>>(), [expected], "{to}");
+    }
+    let all = changed(targets, "targets = [\"ALL\"]\npreferred = \"LPAR1\"").replace("ROUNDROBIN", "HOTSTANDBY");
+    let message = "DESTIP ALL with HOTSTANDBY: expected the targets by name, one of them preferred";
+    assert_eq!(problems(&all).iter().map(|p| p.message.as_str()).collect::<Vec<_>>(), [message]);
+}
+
+#[test]
+fn ranks_and_moveable() {
+    let backups = "backups = [\"LPAR2\"]";
+    for (to, expected) in [
+        ("moveable = \"LATER\"", "`LATER` is not a form of MOVEABLE: expected IMMEDIATE or WHENIDLE"),
+        (
+            "[[dvipa.backup]]\nlpar = \"LPAR2\"\nrank = 255\n[[dvipa.distribute]]\nports = [1]\ntargets = [\"ALL\"]",
+            "255 is no rank: expected 1 to 254",
+        ),
+    ] {
+        let found = problems(&changed(backups, to).replace("no_target = \"reset\"\n", ""));
+        assert_eq!(found.iter().map(|p| p.message.as_str()).collect::<Vec<_>>(), [expected], "{to}");
+    }
+}
+
+/// Ports and targets that are left.
+fn left(statements: &str) -> Vec<(Vec<u16>, Vec<u32>)> {
+    let text = format!(
+        "[[lpar]]\nname = \"A\"\n[[lpar]]\nname = \"B\"\n[[dvipa]]\naddress = \"10.10.10.1\"\nowner = \"A\"\n{statements}"
+    );
+    let sysplex = Sysplex::from_toml(&text).expect("a good file");
+    let statements = sysplex.dvipas[0].distribute.iter().map(|statement| {
+        let Ports::Listed(ports) = &statement.ports else { return (vec![], vec![]) };
+        (ports.clone(), statement.targets.iter().map(|target| target.lpar.get()).collect())
+    });
+    statements.collect()
+}
+
+#[test]
+fn delete_takes_ports_and_targets_away() {
+    let define = "[[dvipa.distribute]]\nports = [\"1-3\"]\ntargets = [\"ALL\"]\n";
+    let delete = |rest: &str| format!("{define}[[dvipa.distribute]]\naction = \"DELETE\"\n{rest}");
+    assert_eq!(left(define), [(vec![1, 2, 3], vec![1, 2])]);
+    assert_eq!(left(&delete("ports = [2]\ntargets = [\"ALL\"]")), [(vec![1, 3], vec![1, 2])]);
+    assert_eq!(left(&delete("ports = [2]\ntargets = [\"B\"]")), [(vec![1, 3], vec![1, 2]), (vec![2], vec![1])]);
+    assert_eq!(left(&delete("ports = [\"1-3\"]\ntargets = [\"ALL\"]")), []);
+    assert_eq!(left(&delete("targets = [\"ALL\"]")), [(vec![1, 2, 3], vec![1, 2])], "dynamic ports are others");
+}
+
 #[test]
 fn sysplexports_counts_on_the_first_statement_only() {
     let ranges = |text: &str| {
         let sysplex = Sysplex::from_toml(text).expect("a good file");
-        (sysplex.dvipas[0].sysplexports(), sysplex.lpars[0].ephemeral == sysplex.lpars[1].ephemeral)
+        (sysplex.dvipas[0].sysplexports, sysplex.lpars[0].ephemeral == sysplex.lpars[1].ephemeral)
     };
     assert_eq!(ranges(GOOD), (true, false));
     assert_eq!(ranges(&changed("sysplexports = true", LATE_SYSPLEXPORTS)), (false, true));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sysplex::{Method, StartedTask, Sysplex};
+use sysplex::{Method, Ports, StartedTask, Sysplex};
 
 fn topology(name: &str) -> Sysplex {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios/topologies").join(name);
@@ -22,7 +22,7 @@ fn client_ports(sysplex: &Sysplex) -> Vec<u16> {
     tasks
         .filter_map(|task| match task {
             StartedTask::DebugManager { client, .. } => Some(*client),
-            StartedTask::Rsed { .. } => None,
+            StartedTask::Rsed { .. } | StartedTask::Server { .. } => None,
         })
         .collect()
 }
@@ -34,11 +34,11 @@ fn figure_4() {
     assert_eq!(client_ports(&sysplex), [5334, 5335]);
     let [dvipa] = sysplex.dvipas.as_slice() else { panic!("{:?}", sysplex.dvipas) };
     let [statement] = dvipa.distribute.as_slice() else { panic!("{dvipa:?}") };
-    assert_eq!((statement.ports.as_slice(), statement.method), ([4035, 5334, 5335].as_slice(), Method::RoundRobin));
+    assert_eq!((&statement.ports, statement.method), (&Ports::Listed(vec![4035, 5334, 5335]), Method::RoundRobin));
     assert_eq!(sysplex.lpar(dvipa.owner).expect("owner").name, "LPAR1");
     let hub = sysplex.lpars.iter().flat_map(|lpar| &lpar.tasks).find_map(|task| match task {
         StartedTask::DebugManager { hub, .. } => *hub,
-        StartedTask::Rsed { .. } => None,
+        StartedTask::Rsed { .. } | StartedTask::Server { .. } => None,
     });
     assert_eq!(hub, Some("9.9.9.1:5337".parse().expect("an address")));
     let [one, two] = sysplex.lpars.as_slice() else { panic!("{:?}", sysplex.lpars) };

@@ -50,6 +50,7 @@ fn make(amount: Amount) -> io::Result<Duration> {
             outer: (OUTSIDE + pair, &name),
             bridge: 0,
             inner: (inner, &format!("e{inner}")),
+            mac: None,
             netns: namespace.as_fd(),
         });
         batch.commit(&mut outside).map_err(io::Error::other)?;
@@ -58,7 +59,7 @@ fn make(amount: Amount) -> io::Result<Duration> {
         let (_, socket) = &mut namespaces[(number % amount.namespaces) as usize];
         let mut batch = Batch::default();
         let [_, _, high, low] = number.to_be_bytes();
-        batch.address(1, Ipv4Addr::new(10, 1, high, low), 32);
+        batch.address(1, Ipv4Addr::new(10, 1, high, low).into(), 32);
         batch.commit(socket).map_err(io::Error::other)?;
     }
     Ok(begin.elapsed())
@@ -82,7 +83,13 @@ fn queue_behind() -> io::Result<()> {
     let last = File::open("/proc/thread-self/ns/net")?;
     setns(&home, CloneFlags::CLONE_NEWNET)?;
     let mut pair = Batch::default();
-    pair.plain_veth(&Veth { outer: (OUTSIDE, "last0"), bridge: 0, inner: (2, "last1"), netns: last.as_fd() });
+    pair.plain_veth(&Veth {
+        outer: (OUTSIDE, "last0"),
+        bridge: 0,
+        inner: (2, "last1"),
+        mac: None,
+        netns: last.as_fd(),
+    });
     pair.commit(&mut outside).map_err(io::Error::other)?;
     drop(last);
     let begin = Instant::now();

@@ -11,12 +11,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use distributor::Backend;
+use distributor::Group;
 use evidence::{HubState, Recorder, SocketView, Tap, What};
 use netns::{Host, HostError, HostSpec, Network, Wirer, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
 
-pub use distribution::{Applied, Distributor, Handle};
+pub use distribution::{Applied, Distributor, Handle, SharedBackend};
 use journal::{Journal, TaskExit};
 pub use network::{LAN, LAN_LINK, XCF, XCF_LINK};
 use tasks::{Exits, Starter, TaskHandle};
@@ -76,7 +76,7 @@ impl Hosts {
 pub async fn network(
     realm: &Network,
     sysplex: &Sysplex,
-    backend: &Arc<dyn Backend + Send + Sync>,
+    backend: &SharedBackend,
     bin_dir: PathBuf,
 ) -> Result<(Arc<Hosts>, Applied), PlexError> {
     let spec = |name: &str| HostSpec { name: name.to_owned(), bin_dir: bin_dir.clone() };
@@ -87,10 +87,14 @@ pub async fn network(
     let mut making = realm.begin(specs)?;
     network::quiet_fabric()?;
     let ipv6 = network::kernel_has_ipv6();
+    let places = Group::new(sysplex).places();
     let mut wirer = Wirer::start(network::segments())?;
     for position in 0..count {
         let is_lpar = position < sysplex.lpars.len();
-        wirer.wire(move |netns| network::links(position, netns, is_lpar), network::config(sysplex, position, ipv6));
+        wirer.wire(
+            move |netns| network::links(position, netns, is_lpar),
+            network::config(sysplex, &places, position, ipv6),
+        );
     }
 
     let mut first = distribution::FirstPlans::new(sysplex, backend);
@@ -134,13 +138,11 @@ impl Plex {
     pub async fn build(
         realm: &Network,
         sysplex: &Sysplex,
-        backend: Arc<dyn Backend + Send + Sync>,
+        backend: SharedBackend,
         bin_dir: PathBuf,
         out: Option<PathBuf>,
     ) -> Result<Self, PlexError> {
         let (hosts, applied) = network(realm, sysplex, &backend, bin_dir).await?;
-        let distributor = Distributor::new(sysplex, &hosts, backend, applied)?;
-
         let mut taps = Vec::new();
         let mut views = BTreeMap::new();
         for lpar in &sysplex.lpars {
@@ -154,7 +156,8 @@ impl Plex {
             None => None,
         };
         let journal = Journal::new(file);
-        let distribution = distributor.run_in_background(&journal);
+        let distributor = Distributor::new(sysplex, &hosts, backend, applied, &journal)?;
+        let distribution = distributor.run_in_background();
         let starter = Starter { journal: journal.clone(), out };
         Ok(Self {
             sysplex: sysplex.clone(),

@@ -1,8 +1,8 @@
 //! From a sysplex to links and configurations: pure.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use distributor::routes_for;
+use distributor::{MarkRoute, Place, Places, Segment, routes_for, routes6_for};
 use netns::{Batch, LinkConf, NetConfig, NetNs, Route, Rule, Veth};
 use std::os::fd::AsFd;
 use sysplex::{Lpar, Sysplex, Workstation};
@@ -42,17 +42,39 @@ pub(super) fn links(position: usize, netns: &NetNs, is_lpar: bool) -> Batch {
     let number = u32::try_from(position).unwrap_or(u32::MAX / 2) + 1;
     let (lan, xcf) = (format!("lan{number}"), format!("xcf{number}"));
     let netns = netns.as_fd();
-    batch.veth(&Veth { outer: (LAN_PORTS + number, &lan), bridge: LAN_BRIDGE, inner: (LAN_LINK, LAN), netns });
+    let (outer, inner) = ((LAN_PORTS + number, lan.as_str()), (LAN_LINK, LAN));
+    batch.veth(&Veth { outer, bridge: LAN_BRIDGE, inner, mac: Some(lan_mac(position)), netns });
     if is_lpar {
-        batch.veth(&Veth { outer: (XCF_PORTS + number, &xcf), bridge: XCF_BRIDGE, inner: (XCF_LINK, XCF), netns });
+        let (outer, inner) = ((XCF_PORTS + number, xcf.as_str()), (XCF_LINK, XCF));
+        batch.veth(&Veth { outer, bridge: XCF_BRIDGE, inner, mac: None, netns });
     }
     batch
 }
 
+/// The hardware address of a host on the LAN: known, so that it can be set again, which makes the kernel announce the host's
+/// addresses.
+pub(super) fn lan_mac(position: usize) -> [u8; 6] {
+    let [high, low] = u16::try_from(position + 1).unwrap_or(u16::MAX).to_be_bytes();
+    [2, 0, 0, 1, high, low]
+}
+
+/// The prefix of a DVIPA: it is a host of its own.
+pub(super) fn host_prefix(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// The link on which an LPAR has a DVIPA.
+pub(super) fn link_of(place: Place) -> u32 {
+    match place {
+        Place::Lan => LAN_LINK,
+        Place::Hidden => LOOPBACK,
+    }
+}
+
 /// The network of one host: the LPARs come first, then the workstations.
-pub(super) fn config(sysplex: &Sysplex, position: usize, ipv6: bool) -> NetConfig {
+pub(super) fn config(sysplex: &Sysplex, places: &Places, position: usize, ipv6: bool) -> NetConfig {
     match (sysplex.lpars.get(position), sysplex.workstations.get(position.wrapping_sub(sysplex.lpars.len()))) {
-        (Some(lpar), _) => lpar_config(sysplex, lpar, ipv6),
+        (Some(lpar), _) => lpar_config(sysplex, places, lpar, ipv6),
         (None, Some(workstation)) => workstation_config(sysplex, workstation, ipv6),
         (None, None) => NetConfig::default(),
     }
@@ -60,37 +82,48 @@ pub(super) fn config(sysplex: &Sysplex, position: usize, ipv6: bool) -> NetConfi
 
 /// An LPAR's own network: its addresses, its DVIPAs (on the LAN where it owns them, hidden on the loopback where it is a
 /// target), and the routes by which an owner sends packets on over XCF.
-fn lpar_config(sysplex: &Sysplex, lpar: &Lpar, ipv6: bool) -> NetConfig {
+fn lpar_config(sysplex: &Sysplex, places: &Places, lpar: &Lpar, ipv6: bool) -> NetConfig {
     let mut config = NetConfig { up: vec![LOOPBACK, LAN_LINK, XCF_LINK], ..NetConfig::default() };
-    config.sysctls = lpar_sysctls(lpar);
+    config.sysctls = lpar_sysctls(lpar, sysplex.has_ipv6());
     config.links = vec![lpar_link(LAN_LINK, ipv6), lpar_link(XCF_LINK, ipv6)];
-    config.addresses =
-        vec![(LAN_LINK, lpar.home, sysplex.lan.prefix_len()), (XCF_LINK, lpar.xcf, sysplex.xcf.prefix_len())];
-    for dvipa in &sysplex.dvipas {
-        let is_target = dvipa.distribute.iter().any(|statement| statement.targets.contains(&lpar.index));
-        if dvipa.owner == lpar.index {
-            config.addresses.push((LAN_LINK, dvipa.address, 32));
-        } else if is_target {
-            config.addresses.push((LOOPBACK, dvipa.address, 32));
-        }
+    config.addresses = vec![
+        (LAN_LINK, lpar.home.into(), sysplex.lan.prefix_len()),
+        (XCF_LINK, lpar.xcf.into(), sysplex.xcf.prefix_len()),
+    ];
+    if sysplex.has_ipv6() {
+        config.addresses.push((LAN_LINK, lpar.home6.into(), sysplex.lan6.prefix_len()));
+        config.addresses.push((XCF_LINK, lpar.xcf6.into(), sysplex.xcf6.prefix_len()));
     }
-    let may_own = sysplex.dvipas.iter().any(|dvipa| dvipa.owner == lpar.index || dvipa.backups.contains(&lpar.index));
-    if may_own {
-        // A marked packet goes to its target even though the DVIPA is this LPAR's own: marks are asked before `local`.
-        config.rules.push(Rule { priority: LOCAL_PRIORITY, mark: None, table: LOCAL_TABLE });
-        for route in routes_for(sysplex, lpar.index) {
-            let table = route.table();
-            config.rules.push(Rule { priority: route.mark, mark: Some(route.mark), table });
-            config.routes.push(Route { to: (Ipv4Addr::UNSPECIFIED, 0), via: route.gateway, link: XCF_LINK, table });
+    let own = places.iter().filter(|((of, _), _)| *of == lpar.index);
+    config.addresses.extend(own.map(|((_, address), place)| (link_of(*place), *address, host_prefix(*address))));
+    if sysplex.dvipas.iter().any(|dvipa| dvipa.may_be_owned_by(lpar.index)) {
+        forwarding(&mut config, &routes_for(sysplex, lpar.index), Ipv4Addr::UNSPECIFIED.into());
+        if sysplex.has_ipv6() {
+            forwarding(&mut config, &routes6_for(sysplex, lpar.index), Ipv6Addr::UNSPECIFIED.into());
         }
-        config.remove_rules.push(Rule { priority: 0, mark: None, table: LOCAL_TABLE });
     }
     config
 }
 
+/// A marked packet goes to its target even though the DVIPA is this LPAR's own: marks are asked before `local`.
+fn forwarding(config: &mut NetConfig, routes: &[MarkRoute], any: IpAddr) {
+    let ipv6 = any.is_ipv6();
+    config.rules.push(Rule { priority: LOCAL_PRIORITY, mark: None, table: LOCAL_TABLE, ipv6 });
+    for route in routes {
+        let (mark, table) = (route.mark, route.table());
+        let link = match route.by {
+            Segment::Lan => LAN_LINK,
+            Segment::Xcf => XCF_LINK,
+        };
+        config.rules.push(Rule { priority: mark, mark: Some(mark), table, ipv6 });
+        config.routes.push(Route { to: (any, 0), via: route.gateway, link, table });
+    }
+    config.remove_rules.push(Rule { priority: 0, mark: None, table: LOCAL_TABLE, ipv6 });
+}
+
 /// What needs no link. (A stack's `all` settings are the stricter or the looser of both, depending on the setting, so the
 /// machine's own defaults must not stand there.)
-fn lpar_sysctls(lpar: &Lpar) -> Vec<(String, String)> {
+fn lpar_sysctls(lpar: &Lpar, has_ipv6: bool) -> Vec<(String, String)> {
     let ports = format!("{} {}", lpar.ephemeral.start(), lpar.ephemeral.end());
     let sysctls = [
         ("ip_local_port_range", ports.as_str()),
@@ -101,7 +134,13 @@ fn lpar_sysctls(lpar: &Lpar) -> Vec<(String, String)> {
         ("conf/all/rp_filter", "0"),
         ("conf/all/send_redirects", "0"),
     ];
-    sysctls.map(|(name, value)| (format!("ipv4/{name}"), value.to_owned())).to_vec()
+    let mut sysctls = sysctls.map(|(name, value)| (format!("ipv4/{name}"), value.to_owned())).to_vec();
+    if has_ipv6 {
+        // Only where it is needed: it takes the lock for links. Announcements of new addresses, as `arp_notify` is for IPv4.
+        sysctls.push(("ipv6/conf/all/forwarding".into(), "1".into()));
+        sysctls.push(("ipv6/conf/default/ndisc_notify".into(), "1".into()));
+    }
+    sysctls
 }
 
 fn lpar_link(link: u32, ipv6: bool) -> LinkConf {
@@ -111,6 +150,7 @@ fn lpar_link(link: u32, ipv6: bool) -> LinkConf {
     const RP_FILTER: u16 = 8;
     const ARP_ANNOUNCE: u16 = 18;
     const ARP_IGNORE: u16 = 19;
+    const ARP_NOTIFY: u16 = 22;
     let ipv4 = vec![
         (FORWARDING, 1),
         // The client's packets come over XCF, the answers leave by the LAN; and nobody is told a shorter way.
@@ -119,16 +159,22 @@ fn lpar_link(link: u32, ipv6: bool) -> LinkConf {
         // Only the owner answers ARP for a DVIPA; a target never names it as its own when it asks for others.
         (ARP_IGNORE, 1),
         (ARP_ANNOUNCE, 2),
+        // A new owner announces the DVIPA.
+        (ARP_NOTIFY, 1),
     ];
     LinkConf { link, ipv4, no_ipv6_address: ipv6 }
 }
 
 /// A workstation's network.
 fn workstation_config(sysplex: &Sysplex, workstation: &Workstation, ipv6: bool) -> NetConfig {
+    let mut addresses = vec![(LAN_LINK, workstation.address.into(), sysplex.lan.prefix_len())];
+    if sysplex.has_ipv6() {
+        addresses.push((LAN_LINK, workstation.address6.into(), sysplex.lan6.prefix_len()));
+    }
     NetConfig {
         links: vec![LinkConf { link: LAN_LINK, ipv4: Vec::new(), no_ipv6_address: ipv6 }],
         up: vec![LOOPBACK, LAN_LINK],
-        addresses: vec![(LAN_LINK, workstation.address, sysplex.lan.prefix_len())],
+        addresses,
         ..NetConfig::default()
     }
 }
@@ -154,11 +200,12 @@ mod tests {
     fn the_owner_shows_the_dvipa_on_the_lan_and_targets_hide_it() {
         let sysplex = Sysplex::uniform(3);
         let dvipa = sysplex.dvipas[0].address;
-        let owner = lpar_config(&sysplex, &sysplex.lpars[0], true);
+        let places = distributor::Group::new(&sysplex).places();
+        let owner = lpar_config(&sysplex, &places, &sysplex.lpars[0], true);
         assert!(owner.addresses.contains(&(LAN_LINK, dvipa, 32)));
-        assert_eq!(owner.remove_rules, [Rule { priority: 0, mark: None, table: LOCAL_TABLE }]);
+        assert_eq!(owner.remove_rules, [Rule { priority: 0, mark: None, table: LOCAL_TABLE, ipv6: false }]);
         assert_eq!(owner.routes.len(), 2, "one to each of the others");
-        let target = lpar_config(&sysplex, &sysplex.lpars[2], true);
+        let target = lpar_config(&sysplex, &places, &sysplex.lpars[2], true);
         assert!(target.addresses.contains(&(LOOPBACK, dvipa, 32)));
         assert_eq!(target.rules, [], "it may not own the DVIPA");
     }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -43,6 +43,12 @@ pub fn started_task(task: &StartedTask) -> Vec<String> {
                 argv.extend(["--port-range".into(), format!("{}-{}", range.start, range.end)]);
             }
         }
+        StartedTask::Server { ports, bind, backlog, name: _ } => {
+            argv.extend([program("traffic-stub"), "serve".into()]);
+            argv.extend(ports.iter().flat_map(|port| ["--port".into(), port.to_string()]));
+            argv.extend(bind.iter().flat_map(|bind| ["--bind".into(), bind.to_string()]));
+            argv.extend(backlog.iter().flat_map(|backlog| ["--backlog".into(), backlog.to_string()]));
+        }
     }
     argv
 }
@@ -62,7 +68,7 @@ pub fn client(user: &str, via: &str, sessions: usize, timeout: std::time::Durati
 }
 
 /// The command line of strangers.
-pub fn strangers(at: &[SocketAddrV4], silent: u32) -> Vec<String> {
+pub fn strangers(at: &[SocketAddr], silent: u32) -> Vec<String> {
     let at = at.iter().map(ToString::to_string);
     let argv = [program("stranger-stub"), "--silent".into(), silent.to_string(), "--at".into()];
     argv.into_iter().chain(at).collect()

@@ -65,7 +65,7 @@ impl<'a> DebugManager<'a> {
             StartedTask::DebugManager { name, client, hub, .. } => {
                 Some(Self { lpar, task: name, client: *client, has_hub: hub.is_some() })
             }
-            StartedTask::Rsed { .. } => None,
+            StartedTask::Rsed { .. } | StartedTask::Server { .. } => None,
         })
     }
 }
@@ -96,7 +96,7 @@ fn same_client_port(
 fn not_distributed(sysplex: &Sysplex, handoff: &Handoff, manager: &DebugManager<'_>) -> Option<Cause> {
     let port = manager.client;
     let dvipa = sysplex.dvipas.first()?;
-    let listed = dvipa.distribute.iter().any(|statement| statement.ports.contains(&port));
+    let listed = dvipa.distribute.iter().any(|statement| statement.lists(port));
     let owner = sysplex.lpar(dvipa.owner)?;
     (!listed && owner.name != handoff.on).then(|| Cause {
         code: "F01",

@@ -1,6 +1,6 @@
 //! The steps of hostile input: strangers come, and started tasks are looked at.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use evidence::{TcpSocket, TcpState, What};
@@ -85,15 +85,15 @@ fn most_stand(sysplex: &Sysplex, garbage: &Garbage, sockets: &[(&str, TcpSocket)
     let own = addresses_of(sysplex, from);
     let theirs = |lpar: &str, socket: &TcpSocket| {
         // A host dials its own addresses from those addresses.
-        own.contains(socket.peer.ip()) || (lpar == from && socket.peer.ip() == socket.local.ip())
+        own.contains(&socket.peer.ip()) || (lpar == from && socket.peer.ip() == socket.local.ip())
     };
-    let held = |address: &SocketAddrV4| {
+    let held = |address: &SocketAddr| {
         let at_address = sockets.iter().filter(|(lpar, socket)| {
             socket.state == TcpState::Established && socket.local == *address && theirs(lpar, socket)
         });
         at_address.count()
     };
-    let counts: Vec<(SocketAddrV4, usize)> = at.iter().map(|address| (*address, held(address))).collect();
+    let counts: Vec<(SocketAddr, usize)> = at.iter().map(|address| (*address, held(address))).collect();
     let all: usize = counts.iter().map(|(_, count)| count).sum();
     let shown: Vec<String> = counts.iter().map(|(address, count)| format!("{address}: {count}")).collect();
     Proof {
@@ -104,9 +104,9 @@ fn most_stand(sysplex: &Sysplex, garbage: &Garbage, sockets: &[(&str, TcpSocket)
     }
 }
 
-fn addresses_of(sysplex: &Sysplex, host: &str) -> Vec<Ipv4Addr> {
-    let lpar = sysplex.lpar_named(host).map(|lpar| vec![lpar.home, lpar.xcf]);
-    let workstation = || sysplex.workstations.iter().find(|w| w.name == host).map(|w| vec![w.address]);
+fn addresses_of(sysplex: &Sysplex, host: &str) -> Vec<IpAddr> {
+    let lpar = sysplex.lpar_named(host).map(|lpar| vec![lpar.home.into(), lpar.xcf.into()]);
+    let workstation = || sysplex.workstations.iter().find(|w| w.name == host).map(|w| vec![w.address.into()]);
     lpar.or_else(workstation).unwrap_or_default()
 }
 
@@ -116,7 +116,14 @@ mod tests {
 
     fn socket(local: &str, peer: &str) -> TcpSocket {
         let address = |text: &str| text.parse().expect("an address");
-        TcpSocket { state: TcpState::Established, local: address(local), peer: address(peer), inode: 1 }
+        TcpSocket {
+            state: TcpState::Established,
+            local: address(local),
+            peer: address(peer),
+            inode: 1,
+            waiting: 0,
+            backlog: 0,
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the kernel must show of a handoff. Pure: from a snapshot to proofs.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 use distributor::VcrtEntry;
 use evidence::{Direction, FlowKey, FlowSeen, Flows, TcpSocket, TcpState};
@@ -33,9 +33,9 @@ pub struct Link {
     /// The LPAR that it runs on.
     pub on: String,
     /// The client's end.
-    pub client: SocketAddrV4,
+    pub client: SocketAddr,
     /// The other end: the DVIPA and the external port.
-    pub dvipa: SocketAddrV4,
+    pub dvipa: SocketAddr,
     /// The LPAR that owns the DVIPA.
     pub owner: String,
     /// The user's connections to the RSE daemon and the RSE server, and the LPAR that they must have reached.
@@ -65,9 +65,9 @@ pub struct Logon {
     /// `the logon`, or `the second connection of the logon`.
     pub what: &'static str,
     /// The client's end.
-    pub client: SocketAddrV4,
+    pub client: SocketAddr,
     /// The other end.
-    pub dvipa: SocketAddrV4,
+    pub dvipa: SocketAddr,
     /// The LPAR.
     pub on: String,
 }
@@ -84,7 +84,7 @@ pub fn of_handoff(sysplex: &Sysplex, link: &Link, snapshot: &Snapshot) -> Vec<Pr
     }
     proofs.push(path_in(link, snapshot));
     proofs.push(path_out(link, snapshot));
-    if sysplex.dvipa(*link.dvipa.ip()).is_some() {
+    if sysplex.dvipa(link.dvipa.ip()).is_some() {
         let claim = format!("the distributor sent the engine's connection to {}", link.on);
         proofs.push(routed(sysplex, snapshot, claim, link));
     }

@@ -42,7 +42,7 @@ pub(super) async fn take(
 /// The owner's VCRT. What is not in it may have been passed over, because connections came and went while it was read.
 async fn vcrt(plex: &Plex, link: &Link) -> Result<Vec<VcrtEntry>, PlexError> {
     let mut entries = Vec::new();
-    let dvipa = plex.sysplex.dvipa(*link.dvipa.ip());
+    let dvipa = plex.sysplex.dvipa(link.dvipa.ip());
     let Some(owner) = dvipa.and_then(|_| plex.sysplex.lpar_named(&link.owner)).map(|owner| owner.index) else {
         return Ok(entries); // the client did not dial a DVIPA
     };

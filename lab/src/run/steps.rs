@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use evidence::{Event, What};
@@ -162,9 +162,9 @@ impl<'a> Stage<'a> {
         Err(Failure::new(Symptom::EvidenceMissing, what))
     }
 
-    fn link(&self, handoff: &Handoff, (client, dvipa): (SocketAddrV4, SocketAddrV4)) -> Link {
+    fn link(&self, handoff: &Handoff, (client, dvipa): (SocketAddr, SocketAddr)) -> Link {
         let sysplex = &self.plex.sysplex;
-        let owner = sysplex.dvipa(*dvipa.ip()).and_then(|dvipa| sysplex.lpar(dvipa.owner));
+        let owner = sysplex.dvipa(dvipa.ip()).and_then(|dvipa| sysplex.lpar(dvipa.owner));
         let logon = self.plex.journal.look(|view| {
             let of_user = view.events.iter().filter_map(|event| {
                 let (what, ends) = match &event.what {
@@ -174,7 +174,7 @@ impl<'a> Stage<'a> {
                     }
                     _ => return None,
                 };
-                let (SocketAddr::V4(client), SocketAddr::V4(dvipa)) = ends else { return None };
+                let (client, dvipa) = ends;
                 Some(proofs::Logon { what, client: *client, dvipa: *dvipa, on: event.system.clone() })
             });
             of_user.collect()

@@ -1,6 +1,6 @@
 //! Reading the journal: how far a handoff has come, and what went wrong on its way. Pure.
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use evidence::What;
@@ -46,7 +46,7 @@ pub(super) fn job_over(view: View<'_>, handoff: &Handoff) -> Option<String> {
 }
 
 /// The two ends of the connection once the program is stopped before the client's eyes, or what went wrong.
-pub(super) fn attached(view: View<'_>, handoff: &Handoff) -> Option<Result<(SocketAddrV4, SocketAddrV4), Failure>> {
+pub(super) fn attached(view: View<'_>, handoff: &Handoff) -> Option<Result<(SocketAddr, SocketAddr), Failure>> {
     let fail = |symptom, what: String| Some(Err(Failure::new(symptom, what).of(handoff)));
     let session = session_of(view, handoff)?;
     for event in view.events {
@@ -88,11 +88,7 @@ pub(super) fn attached(view: View<'_>, handoff: &Handoff) -> Option<Result<(Sock
     let stopped =
         view.events.iter().any(|event| matches!(&event.what, What::ClientStopped { session: of, .. } if of == session));
     let ends = view.find(|event| match &event.what {
-        What::SocketTaken { session: of, peer: SocketAddr::V4(peer), local: SocketAddr::V4(local) }
-            if of == session =>
-        {
-            Some((*peer, *local))
-        }
+        What::SocketTaken { session: of, peer, local } if of == session => Some((*peer, *local)),
         _ => None,
     });
     ends.filter(|_| stopped).map(Ok)

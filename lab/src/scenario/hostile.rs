@@ -1,7 +1,7 @@
 //! What a scenario says of hostile input: the strangers, and what started tasks may take meanwhile.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 
 use sysplex::raw::Spanned;
 
@@ -20,7 +20,7 @@ impl Resolver<'_> {
             let message = "garbage for nobody: expected at least one ADDRESS:PORT, such as \"10.10.10.1:5335\"";
             self.problem(garbage.at.span(), message.into(), None);
         }
-        let at: Vec<Option<SocketAddrV4>> = garbage.at.get_ref().iter().map(|at| self.target(at)).collect();
+        let at: Vec<Option<SocketAddr>> = garbage.at.get_ref().iter().map(|at| self.target(at)).collect();
         let silent = garbage.silent.as_ref().map_or(0, |silent| *silent.get_ref());
         if let Some(found) = garbage.silent.as_ref().filter(|_| silent > MOST_SILENT) {
             self.problem(found.span(), format!("{silent} silent connections: expected at most {MOST_SILENT}"), None);
@@ -29,13 +29,13 @@ impl Resolver<'_> {
     }
 
     /// An address that is one of the sysplex' own: nothing is thrown at anybody else.
-    fn target(&mut self, at: &Spanned<String>) -> Option<SocketAddrV4> {
-        let Ok(address) = at.get_ref().parse::<SocketAddrV4>() else {
+    fn target(&mut self, at: &Spanned<String>) -> Option<SocketAddr> {
+        let Ok(address) = at.get_ref().parse::<SocketAddr>() else {
             let message = format!("`{}` is no address: expected ADDRESS:PORT, such as 10.10.10.1:5335", at.get_ref());
             self.problem(at.span(), message, None);
             return None;
         };
-        if !(address.ip().is_loopback() || self.own_addresses().contains(address.ip())) {
+        if !(address.ip().is_loopback() || self.own_addresses().contains(&address.ip())) {
             let own: Vec<String> = self.own_addresses().iter().map(ToString::to_string).collect();
             let message = format!(
                 "{} is no address of this sysplex: expected 127.0.0.1 or one of {}",
@@ -48,9 +48,9 @@ impl Resolver<'_> {
         Some(address)
     }
 
-    fn own_addresses(&self) -> BTreeSet<Ipv4Addr> {
+    fn own_addresses(&self) -> BTreeSet<IpAddr> {
         let dvipas = self.sysplex.dvipas.iter().map(|dvipa| dvipa.address);
-        let lpars = self.sysplex.lpars.iter().flat_map(|lpar| [lpar.home, lpar.xcf]);
+        let lpars = self.sysplex.lpars.iter().flat_map(|lpar| [lpar.home, lpar.xcf].map(IpAddr::from));
         dvipas.chain(lpars).collect()
     }
 

@@ -6,7 +6,7 @@ mod resolve;
 pub mod size;
 
 use std::fmt;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ pub struct Logon {
     /// The workstation.
     pub from: String,
     /// What the client dials: the DVIPA, usually.
-    pub via: SocketAddrV4,
+    pub via: SocketAddr,
     /// The LPAR on which it must land.
     pub on: Option<String>,
 }
@@ -159,7 +159,7 @@ pub struct Garbage {
     /// The LPAR or workstation that they are on.
     pub from: String,
     /// The ports that they throw at.
-    pub at: Vec<SocketAddrV4>,
+    pub at: Vec<SocketAddr>,
     /// How many connections that say nothing, over all ports.
     pub silent: u32,
 }

@@ -1,6 +1,6 @@
 //! From the file as it is written to a [`Scenario`]: every name must mean something, before anything starts.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ impl Resolver<'_> {
     }
 
     /// The address that the client dials; by default the first DVIPA at the RSE daemon's port.
-    fn via(&mut self, logon: &raw::Logon) -> Option<SocketAddrV4> {
+    fn via(&mut self, logon: &raw::Logon) -> Option<SocketAddr> {
         if let Some(via) = &logon.via {
             let parsed = via.get_ref().parse().ok();
             if parsed.is_none() {
@@ -151,10 +151,10 @@ impl Resolver<'_> {
         }
         let ports = self.sysplex.lpars.iter().flat_map(|lpar| &lpar.tasks).find_map(|task| match task {
             StartedTask::Rsed { port, .. } => Some(*port),
-            StartedTask::DebugManager { .. } => None,
+            StartedTask::DebugManager { .. } | StartedTask::Server { .. } => None,
         });
-        let address: Option<Ipv4Addr> = self.sysplex.dvipas.first().map(|dvipa| dvipa.address);
-        let via = address.zip(ports).map(|(address, port)| SocketAddrV4::new(address, port));
+        let address: Option<IpAddr> = self.sysplex.dvipas.first().map(|dvipa| dvipa.address);
+        let via = address.zip(ports).map(|(address, port)| SocketAddr::new(address, port));
         if via.is_none() {
             let message = "the topology has no DVIPA or no RSE daemon: expected `via = \"ADDRESS:PORT\"` in this logon";
             self.problem(logon.user.span(), message.into(), None);

@@ -42,5 +42,6 @@ Examples:
   dbgmgr 5336 5334 HUBIP=9.9.9.1             LPAR1 of two; owns 9.9.9.1, so it becomes the primary node
   dbgmgr 5336 5335 DEBUG HUBIP=9.9.9.1       LPAR2 of two, with a trace
   dbgmgr --config /etc/dbgmgr.conf 5336 5335
+  dbgmgr ctl D,U                             an operator command; see dbgmgr ctl --help
 
-Exit status: 0 stopped by SIGTERM or SIGINT, 1 cannot go on, 2 the input is wrong.";
+Exit status: 0 stopped by SIGTERM, SIGINT or the operator, 1 cannot go on, 2 the input is wrong.";

@@ -4,8 +4,11 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use evidence::TASK_ENV;
+
 use super::words::{Origin, Words, cut};
 use super::{Args, Config};
+use crate::core::{LONGEST_WAIT, is_of_one_system};
 
 /// All that is wrong with the input, one sentence each.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,9 +19,6 @@ impl fmt::Display for Problems {
         f.write_str(&self.0.join("\n"))
     }
 }
-
-/// Longest WAIT: a day.
-const LONGEST_WAIT: u64 = 86_400;
 
 /// Puts arguments, configuration file and environment (read through `env`) together and checks them.
 ///
@@ -36,7 +36,7 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
             Words::default()
         }
     };
-    let sources = [prm, file, Words::from_env(env)];
+    let sources = [prm, file, Words::from_env(&env)];
     let value = |key| sources.iter().find_map(|s| s.values.get(key).cloned());
     let mut keep = |result: Result<_, String>| result.map_err(|problem| problems.push(problem)).ok();
 
@@ -71,6 +71,7 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
             client,
             hub: hub_ip.map(|ip| SocketAddr::new(ip, hub_port)),
             wait: Duration::from_secs(wait),
+            task: env(TASK_ENV).filter(|name| !name.is_empty()).unwrap_or_else(|| "DBGMGR".to_owned()),
             debug: sources[0].debug,
             run_dir: args.run_dir.clone(),
         }),
@@ -108,8 +109,7 @@ fn hub_ip(text: &str, origin: &Origin) -> Result<IpAddr, String> {
     let ip: IpAddr = text
         .parse()
         .map_err(|_| wrong(if text.contains('&') { "; the system symbol was not resolved" } else { "" }))?;
-    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
-    if ip.is_unspecified() || ip.is_multicast() || broadcast {
+    if !is_of_one_system(ip) {
         return Err(wrong("; with this one every LPAR, or none, would be the primary node"));
     }
     Ok(ip)

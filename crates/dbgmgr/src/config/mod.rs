@@ -28,6 +28,8 @@ pub struct Config {
     pub hub: Option<SocketAddr>,
     /// Longest duration of each phase of a wait.
     pub wait: Duration,
+    /// Name of the started task, by which the operator calls it; it is read from the environment.
+    pub task: String,
     /// PRM=DEBUG: trace to stderr.
     pub debug: bool,
     /// Directory of this system's name/token pairs and of the handoff socket.

@@ -83,6 +83,11 @@ impl Conns {
         self.unproven.values().filter_map(BTreeSet::first).min().copied()
     }
 
+    /// All connections of a port.
+    pub(crate) fn on(&self, port: Port) -> Vec<ConnId> {
+        self.all.iter().filter(|(_, conn)| conn.port == port).map(|(id, _)| *id).collect()
+    }
+
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.all.len()

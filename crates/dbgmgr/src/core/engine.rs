@@ -92,7 +92,7 @@ impl Manager {
         if let Err(reason) = result {
             return self.not_linked(&id, &reason);
         }
-        session.state = State::Linked;
+        session.state = State::Linked { engine };
         let handoff = session.handoff.take();
         let (user, job) = (session.user.to_string(), session.job.to_string());
         // The engine's socket is gone from here already, and the handoff socket has done its work.

@@ -59,14 +59,14 @@ impl Manager {
         if self.sessions.len() >= limits.sessions || self.sessions.count_of(&user) >= limits.sessions_per_user {
             return self.refuse(conn, RefusalCode::Busy, "no more sessions are taken");
         }
-        match self.new_session(conn, user, job) {
+        match self.new_session(conn, user, job, module) {
             Ok(id) => self.begin_wait(&id),
             Err(reason) => self.refuse(conn, RefusalCode::Busy, &reason),
         }
     }
 
     /// Puts a session in its place and tells the debugger.
-    fn new_session(&mut self, conn: ConnId, user: UserId, job: JobName) -> Result<SessionId, String> {
+    fn new_session(&mut self, conn: ConnId, user: UserId, job: JobName, module: String) -> Result<SessionId, String> {
         let mut token = || (self.new_token)().map_err(|e| format!("no random numbers: {e}"));
         let (token, claim) = (token()?, token()?);
         let id = format!("{}.{}", self.settings.system, self.next_session);
@@ -78,6 +78,7 @@ impl Manager {
         let session = Session {
             user,
             job,
+            module,
             debugger: conn,
             token,
             claim: claim.clone(),

@@ -2,7 +2,7 @@
 //!
 //! Documented by IBM ("Enabling sysplex support"): all instances get the same HUBIP and HUBPORT; the one that owns the address
 //! is the primary, the others connect to it; who can do neither works alone and tries again from time to time. Periods,
-//! back-off and messages are not documented and are ours.
+//! back-off and messages (EQACM901I to EQACM904I) are not documented and are ours.
 
 use std::collections::BTreeMap;
 
@@ -28,10 +28,14 @@ pub(crate) struct Hub {
     pub(crate) upstream: Option<ConnId>,
     /// The secondaries.
     pub(crate) members: BTreeMap<ConnId, Member>,
-    /// Was the state ever made known?
-    known: bool,
+    /// The primary's system, once it has welcomed this one.
+    pub(crate) primary: Option<SystemName>,
+    /// Why the state is what it is; empty when all is well.
+    pub(crate) reason: String,
+    /// Was the state made known, since the hub is where it is?
+    pub(crate) known: bool,
     /// Pause before the next try.
-    pause_ns: u64,
+    pub(crate) pause_ns: u64,
     /// Why HUBIP:HUBPORT could not be bound.
     not_bound: String,
 }
@@ -42,10 +46,23 @@ impl Default for Hub {
             state: HubState::Off,
             upstream: None,
             members: BTreeMap::new(),
+            primary: None,
+            reason: String::new(),
             known: false,
             pause_ns: 0,
             not_bound: String::new(),
         }
+    }
+}
+
+impl Hub {
+    /// Alone until a hub is found anew; whatever comes next is to be made known.
+    pub(crate) fn step_out(&mut self, reason: &str) {
+        self.state = HubState::Standalone;
+        self.upstream = None;
+        self.primary = None;
+        reason.clone_into(&mut self.reason);
+        self.known = false;
     }
 }
 
@@ -95,6 +112,7 @@ impl Manager {
         if !matches!(state, HubState::Standalone) {
             self.hub.pause_ns = self.settings.limits.retry_first_ns;
         }
+        reason.clone_into(&mut self.hub.reason);
         if std::mem::replace(&mut self.hub.known, true) && self.hub.state == state {
             return;
         }

@@ -1,6 +1,6 @@
 //! What goes into the core and what comes out of it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use dbm_protocol::engine::{FromEngine, ToEngine};
 use dbm_protocol::handoff::{FromClaimant, Linked, ToClaimant};
@@ -115,9 +115,11 @@ pub enum Input {
         /// Passed on; or what went wrong, and then the engine's connection is closed.
         result: Result<(), String>,
     },
-    /// What became of [`Output::BindHub`].
+    /// A command, as the operator has typed it. It is answered by exactly one [`Output::Reply`].
+    Operator(String),
+    /// What became of the last [`Output::BindHub`]; of an earlier one the shell does not report.
     HubBound(Result<(), String>),
-    /// [`Output::ConnectHub`] failed. (When it does not, the connection is [`Input::Opened`].)
+    /// The last [`Output::ConnectHub`] failed. (When it does not, the connection is [`Input::Opened`].)
     HubUnreachable(String),
     /// No more connections can be accepted, for want of file descriptors.
     Pressure,
@@ -154,23 +156,60 @@ pub enum Output {
     BindHub(SocketAddr),
     /// Dial HUBIP:HUBPORT, and report [`Input::Opened`] or [`Input::HubUnreachable`].
     ConnectHub(SocketAddr),
+    /// Do not listen on the hub's address any more, and forget what is under way of binding and dialling.
+    LeaveHub,
+    /// Answer the operator: a message of one line or more, none of which has control characters.
+    Reply(Vec<String>),
+    /// Log at this level from now on.
+    Log(Level),
+    /// End, as after SIGTERM: give [`Input::Stop`] and give everything back.
+    Shutdown,
     /// Write an event.
     Emit(What),
     /// Write a console message.
     Console(String),
 }
 
-/// What the core has to know before it begins.
+/// How much goes to the message log, by the operator's letter (command `LL`). The letters are documented, what they stand for
+/// is read from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// `E`, the default: errors, and here warnings too.
+    Error,
+    /// `I`: what is worth knowing.
+    Informational,
+    /// `D`: what goes in and out; the same as PRM=DEBUG.
+    Debug,
+    /// `V`: all there is.
+    Verbose,
+}
+
+/// Longest WAIT, and highest value of the operator's `T`: a day, in seconds. Ours; no range is documented.
+pub const LONGEST_WAIT: u64 = 86_400;
+
+/// Can this be HUBIP? With an address that is not one system's own every system, or none, would be the primary node.
+pub fn is_of_one_system(ip: IpAddr) -> bool {
+    let broadcast = matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+    !(ip.is_unspecified() || ip.is_multicast() || broadcast)
+}
+
+/// What the core has to know before it begins. The operator changes `hub`, `wait_ns` and `level` at run time.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// This system.
     pub system: SystemName,
+    /// Name of the started task, by which the operator calls it.
+    pub task: String,
+    /// The HOST port.
+    pub host_port: u16,
     /// The CLIENT port, which notifications carry.
     pub client_port: u16,
     /// HUBIP:HUBPORT, or no sysplex support.
     pub hub: Option<SocketAddr>,
     /// Longest duration of each of the two phases of a wait, in nanoseconds.
     pub wait_ns: u64,
+    /// How much goes to the message log.
+    pub level: Level,
     /// Path of the handoff socket, which debuggers are told.
     pub handoff: String,
     /// Number of the first session. It must be higher than any number that an earlier run on this system gave.

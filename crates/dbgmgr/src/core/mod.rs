@@ -6,13 +6,15 @@
 //!
 //! One room each: `conns` who is connected, `users` who is logged on where, `sessions` what waits, `timers` until when;
 //! `host` and `engine` what the HOST and CLIENT ports say; `waiting` how a session finds its user; `hub` this system's role,
-//! `primary` and `secondary` the two ends of a hub link.
+//! `primary` and `secondary` the two ends of a hub link, `moving` the way from one hub to another; `operator` the commands.
 
 mod conns;
 mod engine;
 mod host;
 mod hub;
 mod interface;
+mod moving;
+mod operator;
 mod primary;
 mod secondary;
 mod sessions;
@@ -36,7 +38,9 @@ use sessions::Sessions;
 use timers::{Subject, Timers};
 use users::Users;
 
-pub use interface::{ConnId, Ends, Input, Limits, Message, Output, Port, Reply, Settings};
+pub use interface::{
+    ConnId, Ends, Input, LONGEST_WAIT, Level, Limits, Message, Output, Port, Reply, Settings, is_of_one_system,
+};
 
 /// Where one-time tokens come from: [`Token::random`] in the daemon, something predictable in tests.
 pub type TokenSource = Box<dyn FnMut() -> std::io::Result<Token>>;
@@ -88,6 +92,7 @@ impl Manager {
             Input::Garbage { conn, reason } => self.refuse(conn, RefusalCode::BadMessage, &reason),
             Input::Closed { conn, reason } => self.closed(conn, &reason),
             Input::LinkDone { engine, result } => self.link_done(engine, result),
+            Input::Operator(text) => self.operator(&text),
             Input::HubBound(result) => self.hub_bound(result),
             Input::HubUnreachable(reason) => self.hub_standalone(&reason),
             Input::Pressure => {
@@ -233,7 +238,7 @@ impl Manager {
     /// The operator's stop. Linked sessions are not disturbed: their sockets are not ours any more.
     fn stop(&mut self) {
         use sessions::State;
-        for session in self.sessions.select(|state| !matches!(state, State::Passing { .. } | State::Linked)) {
+        for session in self.sessions.select(|state| !matches!(state, State::Passing { .. } | State::Linked { .. })) {
             self.end(&session, "cancelled");
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dbm_protocol::hub::HubMessage;
 use dbm_protocol::{Notice, RefusalCode, SessionId, SystemName, UserId};
-use evidence::What;
+use evidence::{HubState, What};
 
 use super::conns::Stage;
 use super::hub::Member;
@@ -75,6 +75,10 @@ impl Seeks {
 impl Manager {
     pub(super) fn on_new_member(&mut self, link: ConnId, message: HubMessage) {
         let HubMessage::Join { system } = message else { return self.unexpected(link) };
+        // It was on the way when the hub moved.
+        if self.hub.state != HubState::Primary {
+            return self.refuse(link, RefusalCode::Role, "this Debug Manager is not the primary node any more");
+        }
         if self.hub.members.len() >= self.settings.limits.members {
             return self.refuse(link, RefusalCode::Busy, "no more secondaries are taken");
         }
@@ -98,6 +102,7 @@ impl Manager {
             }
             HubMessage::Delivered { session, system } => self.delivered(link, &session, system),
             HubMessage::Undelivered { session } => self.undelivered(link, &session),
+            HubMessage::Move { hub } => self.move_by_message(link, hub),
             HubMessage::Ping {} => self.send_hub(link, HubMessage::Pong {}),
             HubMessage::Pong {} => {}
             HubMessage::Refused(refused) => self.close(link, &refused.reason),

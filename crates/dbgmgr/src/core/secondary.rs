@@ -1,7 +1,7 @@
 //! The lower end of a hub link: this system tells the primary who is logged on and what waits, and does as it is asked.
 
 use dbm_protocol::hub::HubMessage;
-use dbm_protocol::{Hello, Notice, RefusalCode, Role, UserId};
+use dbm_protocol::{Hello, Notice, RefusalCode, Role, SystemName, UserId};
 use evidence::HubState;
 
 use super::conns::Stage;
@@ -26,7 +26,7 @@ impl Manager {
             HubMessage::Refused(refused) => {
                 return self.close(link, &format!("the primary said no: {}", refused.reason));
             }
-            HubMessage::Welcome { .. } if !welcomed => self.welcomed(link),
+            HubMessage::Welcome { system } if !welcomed => self.welcomed(link, system),
             _ if !welcomed => return self.unexpected(link),
             HubMessage::Notify { notice } => self.asked_to_notify(link, &notice),
             HubMessage::Delivered { session, .. } => self.told(&session, Told::Remote(link)),
@@ -35,6 +35,7 @@ impl Manager {
                     self.set_state(&session, State::Dormant { asked: Some(link) });
                 }
             }
+            HubMessage::Move { hub } => return self.move_by_message(link, hub),
             HubMessage::Ping {} => self.send_hub(link, HubMessage::Pong {}),
             HubMessage::Pong {} => {}
             _ => return self.unexpected(link),
@@ -47,7 +48,8 @@ impl Manager {
     }
 
     /// The primary knows nothing of this system yet: tell it all.
-    fn welcomed(&mut self, link: ConnId) {
+    fn welcomed(&mut self, link: ConnId, primary: SystemName) {
+        self.hub.primary = Some(primary);
         self.set_role(HubState::Secondary, "");
         self.set_timer(Subject::Ping, self.settings.limits.ping_ns);
         for user in self.users.locals() {
@@ -90,10 +92,14 @@ impl Manager {
 
     /// The primary is lost, and with it perhaps the user: what it told counts as not told, and is asked for again later.
     pub(super) fn upstream_gone(&mut self, link: ConnId, reason: &str) {
-        self.hub.upstream = None;
-        self.timers.clear(&Subject::Ping);
-        self.set_role(HubState::Standalone, reason);
-        self.retry_later();
+        // Not so when this system leaves the hub by itself.
+        if self.hub.upstream == Some(link) {
+            self.hub.upstream = None;
+            self.hub.primary = None;
+            self.timers.clear(&Subject::Ping);
+            self.set_role(HubState::Standalone, reason);
+            self.retry_later();
+        }
         self.forget_asked(link);
     }
 

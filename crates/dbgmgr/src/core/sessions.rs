@@ -40,13 +40,18 @@ pub(crate) enum State {
         ended: Option<&'static str>,
     },
     /// The debugger has the socket; kept for the display.
-    Linked,
+    Linked {
+        /// The engine's connection, which is not ours any more.
+        engine: ConnId,
+    },
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) user: UserId,
     pub(crate) job: JobName,
+    /// The program, as the debugger names it; shown to the operator.
+    pub(crate) module: String,
     pub(crate) debugger: ConnId,
     pub(crate) token: Token,
     pub(crate) claim: Token,
@@ -121,13 +126,18 @@ impl Sessions {
         ids.filter(|id| matches!(self.all[*id].state, State::Dormant { .. })).cloned().collect()
     }
 
+    /// Sessions of a user that wait, for him or for his engine.
+    pub(crate) fn waiting_of(&self, user: &UserId) -> Vec<SessionId> {
+        let ids = self.by_user.get(user).into_iter().flatten();
+        ids.filter(|id| self.all[*id].waits()).cloned().collect()
+    }
+
     /// Sessions in a state that `wanted` picks, with their users.
     pub(crate) fn select(&self, wanted: impl Fn(&State) -> bool) -> Vec<SessionId> {
         self.all.iter().filter(|(_, s)| wanted(&s.state)).map(|(id, _)| id.clone()).collect()
     }
 
     /// All sessions.
-    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&SessionId, &Session)> {
         self.all.iter()
     }

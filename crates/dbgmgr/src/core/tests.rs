@@ -4,6 +4,8 @@ mod cluster;
 mod hub;
 mod limits;
 mod local;
+mod moving;
+mod operator;
 mod random;
 
 use dbm_protocol::engine::FromEngine;
@@ -28,9 +30,12 @@ pub(super) struct World {
 pub(super) fn settings(system: &str) -> Settings {
     Settings {
         system: system.parse().expect("system"),
+        task: "DBGMGR".to_owned(),
+        host_port: 5336,
         client_port: 5335,
         hub: None,
         wait_ns: WAIT,
+        level: Level::Error,
         handoff: "/run/zos/dbgmgr/handoff.sock".to_owned(),
         first_session: 1,
         limits: Limits::default(),
@@ -151,6 +156,17 @@ impl World {
                 _ => None,
             })
             .collect()
+    }
+
+    /// The operator's command, and the lines of the one answer that it must have.
+    pub(super) fn operator(&mut self, command: &str) -> Vec<String> {
+        let out = self.feed(Input::Operator(command.to_owned()));
+        let mut answers = out.into_iter().filter_map(|o| if let Output::Reply(lines) = o { Some(lines) } else { None });
+        let answer = answers.next().unwrap_or_else(|| panic!("{command} has no answer"));
+        assert_eq!(answers.next(), None, "{command} has two answers");
+        assert!(answer[0].starts_with("EQACM"), "{answer:?}");
+        assert!(answer.iter().all(|line| !line.contains(char::is_control)), "{answer:?}");
+        answer
     }
 
     /// All events so far.

@@ -86,6 +86,13 @@ impl Users {
         self.by_user.keys().filter(|u| self.local(u).is_some()).cloned().collect()
     }
 
+    /// Registrations on this system, by user, the oldest first.
+    pub(crate) fn local_registrations(&self) -> impl Iterator<Item = (&UserId, ConnId)> {
+        self.by_user.iter().flat_map(|(user, list)| {
+            list.iter().filter_map(move |r| if let Place::Local(conn) = r.place { Some((user, conn)) } else { None })
+        })
+    }
+
     /// Users whom a secondary has announced.
     pub(crate) fn of_member(&self, member: ConnId) -> Vec<UserId> {
         self.by_user.keys().filter(|u| self.contains(u, Place::Member(member))).cloned().collect()

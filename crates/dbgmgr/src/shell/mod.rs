@@ -1,11 +1,13 @@
 //! The shell around the core: sockets, time and signals. It decides nothing.
 //!
 //! One thread. Every connection has its tasks (`duplex` for those that talk both ways for long, `handover` for engines and
-//! debuggers on the handoff socket); all they read goes through one bounded channel to the core, in one place (`run`).
+//! debuggers on the handoff socket, `control` for the operator); all they read goes through one bounded channel to the core, in one place (`run`).
 
 mod accept;
+mod control;
 mod duplex;
 mod handover;
+mod hub;
 mod read;
 mod run;
 mod start;
@@ -13,21 +15,27 @@ mod start;
 use evidence::Emitter;
 
 use crate::config::Config;
+use crate::core::Level;
+
+pub use control::{CONTROL_SOCKET, LONGEST_COMMAND};
 
 /// Why Debug Manager cannot go on; one sentence for a person.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Fatal(pub String);
 
-/// Runs Debug Manager until it is stopped by SIGTERM or SIGINT.
+/// Sets how much goes to the message log.
+pub type SetLevel = Box<dyn Fn(Level)>;
+
+/// Runs Debug Manager until it is stopped by SIGTERM, SIGINT or the operator.
 ///
 /// # Errors
-/// When a port, the name/token pair or the handoff socket cannot be had.
-pub fn run(config: &Config, emitter: Emitter) -> Result<(), Fatal> {
+/// When a port, the name/token pair or one of the Unix sockets cannot be had.
+pub fn run(config: &Config, emitter: Emitter, set_level: SetLevel) -> Result<(), Fatal> {
     start::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Fatal(format!("no runtime: {e}")))?;
-    runtime.block_on(run::run(config, emitter))
+    runtime.block_on(run::run(config, emitter, set_level))
 }

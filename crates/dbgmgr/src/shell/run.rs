@@ -2,20 +2,22 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use dbm_protocol::{SystemName, Token, frame};
 use evidence::{Emitter, What, monotonic_ns};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
+use super::control::Command;
 use super::duplex::Duplex;
 use super::handover::{self, Order};
-use super::{Fatal, accept, start};
+use super::hub::{HubPort, Outcome};
+use super::{Fatal, SetLevel, accept, control, start};
 use crate::config::Config;
-use crate::core::{ConnId, Ends, Input, Limits, Manager, Output, Port, Reply, Settings};
+use crate::core::{ConnId, Ends, Input, Level, Limits, Manager, Output, Port, Reply, Settings};
 
 /// What the tasks have to say to the core's place.
 pub(super) enum Event {
@@ -25,8 +27,10 @@ pub(super) enum Event {
     Tcp { port: Port, stream: TcpStream },
     /// A connection to the handoff socket was accepted.
     Unix(UnixStream),
-    /// HUBIP:HUBPORT is bound.
-    HubListener(TcpListener),
+    /// What came of binding or dialling HUBIP:HUBPORT.
+    Hub { attempt: u64, outcome: Outcome },
+    /// The operator wants something.
+    Command(Command),
 }
 
 /// A connection, as it is reached from here; dropping it closes it.
@@ -41,10 +45,19 @@ struct Shell {
     core: mpsc::Sender<Event>,
     handles: HashMap<ConnId, Handle>,
     last_conn: u64,
+    hub: HubPort,
+    set_level: SetLevel,
+    /// The last message to the operator.
+    message: Vec<String>,
+    /// Set by the operator's stop.
+    stopping: bool,
 }
 
+/// How long an operator who stops Debug Manager has for reading that it stops.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// Takes everything, runs until the stop, gives everything back.
-pub(super) async fn run(config: &Config, emitter: Emitter) -> Result<(), Fatal> {
+pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) -> Result<(), Fatal> {
     let mut term = signal(SignalKind::terminate()).map_err(|e| Fatal(format!("signals: {e}")))?;
     let mut int = signal(SignalKind::interrupt()).map_err(|e| Fatal(format!("signals: {e}")))?;
     let system: SystemName = emitter.system().parse().map_err(|e| Fatal(format!("host name: {e}")))?;
@@ -53,23 +66,29 @@ pub(super) async fn run(config: &Config, emitter: Emitter) -> Result<(), Fatal> 
     tokio::spawn(accept::tcp(held.host, Port::Host, core.clone()));
     tokio::spawn(accept::tcp(held.client, Port::Client, core.clone()));
     tokio::spawn(accept::unix(held.handoff, core.clone()));
+    tokio::spawn(control::serve(held.control, core.clone()));
     let settings = Settings {
         system,
+        task: config.task.clone(),
+        host_port: config.host,
         client_port: config.client,
         hub: config.hub,
         wait_ns: u64::try_from(config.wait.as_nanos()).unwrap_or(u64::MAX),
+        level: if config.debug { Level::Debug } else { Level::Error },
         handoff: held.handoff_path.display().to_string(),
         // Microseconds since the machine started: an earlier run cannot have given as many numbers.
         first_session: monotonic_ns() / 1000,
         limits: Limits::default(),
     };
     let manager = Manager::new(settings, Box::new(Token::random));
-    let mut shell = Shell { manager, emitter, core, handles: HashMap::new(), last_conn: 0 };
+    let hub = HubPort::new(core.clone());
+    let (handles, message) = (HashMap::new(), Vec::new());
+    let mut shell = Shell { manager, emitter, core, handles, last_conn: 0, hub, set_level, message, stopping: false };
     // The documented message has a build date, time and trace level too; their layout is not known.
     say(&format!("EQACM001I Debug Manager startup complete ({}/{})", config.client, config.host));
     shell.emitter.emit(What::Ready {});
     shell.input(Input::Start);
-    loop {
+    while !shell.stopping {
         let event = tokio::select! {
             event = events.recv() => event,
             () = sleep_until(shell.manager.deadline()) => Some(Event::Input(Input::Tick)),
@@ -77,10 +96,13 @@ pub(super) async fn run(config: &Config, emitter: Emitter) -> Result<(), Fatal> 
             _ = int.recv() => None,
         };
         let Some(event) = event else { break };
-        shell.event(event);
+        let Some(written) = shell.event(event).filter(|_| shell.stopping) else { continue };
+        let _ = timeout(LAST_WORD, written).await;
     }
     shell.input(Input::Stop);
-    let _ = std::fs::remove_file(&held.handoff_path);
+    for path in [&held.handoff_path, &held.control_path] {
+        let _ = std::fs::remove_file(path);
+    }
     if let Err(e) = held.pair.delete() {
         tracing::warn!("{e}");
     }
@@ -91,7 +113,8 @@ pub(super) async fn run(config: &Config, emitter: Emitter) -> Result<(), Fatal> 
 }
 
 impl Shell {
-    fn event(&mut self, event: Event) {
+    /// Returns, for a command of the operator, when he has read what comes of it.
+    fn event(&mut self, event: Event) -> Option<oneshot::Receiver<()>> {
         match event {
             Event::Input(input) => self.input(input),
             Event::Tcp { port, stream } => self.opened_tcp(port, stream),
@@ -102,8 +125,20 @@ impl Shell {
                 self.handles.insert(conn, Handle::Handover(orders));
                 self.input(Input::Opened { conn, port: Port::Handoff, ends: None });
             }
-            Event::HubListener(listener) => self.hub_listens(listener),
+            Event::Hub { attempt, outcome } if self.hub.is_current(attempt) => match outcome {
+                Outcome::Bind(Ok(listener)) => self.hub_listens(listener),
+                Outcome::Bind(Err(e)) => self.input(Input::HubBound(Err(e.to_string()))),
+                Outcome::Dial(Ok(stream)) => self.opened_tcp(Port::Upstream, stream),
+                Outcome::Dial(Err(e)) => self.input(Input::HubUnreachable(e.to_string())),
+            },
+            Event::Hub { .. } => {}
+            Event::Command(Command { text, answer, written }) => {
+                self.input(Input::Operator(text));
+                let _ = answer.send(std::mem::take(&mut self.message));
+                return Some(written);
+            }
         }
+        None
     }
 
     fn next_conn(&mut self) -> ConnId {
@@ -119,6 +154,10 @@ impl Shell {
             }
             return;
         };
+        if port == Port::Hub && !self.hub.accepts_at(local) {
+            // It was accepted before the hub moved.
+            return;
+        }
         let conn = self.next_conn();
         let handle = if port == Port::Client {
             let (orders, orders_end) = mpsc::unbounded_channel();
@@ -132,11 +171,11 @@ impl Shell {
     }
 
     fn hub_listens(&mut self, listener: TcpListener) {
-        if let Ok(address) = listener.local_addr() {
+        let result = listener.local_addr().map_err(|e| e.to_string()).map(|address| {
             self.emitter.emit(What::Listening { role: "hub".to_owned(), address });
-        }
-        tokio::spawn(accept::tcp(listener, Port::Hub, self.core.clone()));
-        self.input(Input::HubBound(Ok(())));
+            self.hub.listen(listener, address);
+        });
+        self.input(Input::HubBound(result));
     }
 
     /// Asks the core, and carries out what it says; what fails on the way is a further input.
@@ -173,8 +212,12 @@ impl Shell {
                 let order = Order::Link { accepted, linked, handoff: via.clone() };
                 to.send(order).map_err(|_| (engine, "the engine's connection ended".to_owned()))?;
             }
-            Output::BindHub(hub) => self.spawn_hub(hub, true),
-            Output::ConnectHub(hub) => self.spawn_hub(hub, false),
+            Output::BindHub(hub) => self.hub.bind(hub),
+            Output::ConnectHub(hub) => self.hub.dial(hub),
+            Output::LeaveHub => self.hub.leave(),
+            Output::Reply(lines) => self.message = lines,
+            Output::Log(level) => (self.set_level)(level),
+            Output::Shutdown => self.stopping = true,
             Output::Emit(what) => self.emitter.emit(what),
             Output::Console(text) => say(&text),
         }
@@ -191,15 +234,6 @@ impl Shell {
                 Ok(())
             }
             None => Ok(()),
-        }
-    }
-
-    fn spawn_hub(&self, hub: SocketAddr, bind: bool) {
-        let core = self.core.clone();
-        if bind {
-            tokio::spawn(accept::bind_hub(hub, core));
-        } else {
-            tokio::spawn(accept::connect_hub(hub, core));
         }
     }
 }

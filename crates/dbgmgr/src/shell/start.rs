@@ -1,4 +1,4 @@
-//! What has to stand before Debug Manager is up: its ports, its name/token pair, its handoff socket.
+//! What has to stand before Debug Manager is up: its ports, its name/token pair, its two Unix sockets.
 
 use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,7 +10,7 @@ use evidence::{Emitter, What};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::Fatal;
+use super::{Fatal, control};
 use crate::config::Config;
 
 /// All that is held while Debug Manager is up.
@@ -19,6 +19,8 @@ pub(super) struct Held {
     pub(super) client: TcpListener,
     pub(super) handoff: UnixListener,
     pub(super) handoff_path: PathBuf,
+    pub(super) control: UnixListener,
+    pub(super) control_path: PathBuf,
     pub(super) pair: Pair,
 }
 
@@ -30,7 +32,7 @@ pub(super) fn raise_descriptor_limit() {
     }
 }
 
-/// Takes the ports, the name/token pair, and the handoff socket, in this order.
+/// Takes the ports, the name/token pair, and the sockets of debuggers and operator, in this order.
 pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fatal> {
     let run_dir = &config.run_dir;
     let host = listen("host", (Ipv4Addr::LOCALHOST, config.host).into(), run_dir, emitter).await?;
@@ -41,12 +43,15 @@ pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fat
     })?;
     emitter.emit(What::NameTokenCreated { host_port: config.host });
     let client = listen("client", (Ipv4Addr::UNSPECIFIED, config.client).into(), run_dir, emitter).await?;
-    let handoff_path = std::path::absolute(run_dir)
+    let private = std::path::absolute(run_dir)
         .map_err(|e| Fatal(format!("run directory {}: {e}", run_dir.display())))?
-        .join("dbgmgr/handoff.sock");
+        .join("dbgmgr");
+    let handoff_path = private.join("handoff.sock");
     let handoff = handoff_socket(&handoff_path)
         .map_err(|e| Fatal(format!("cannot listen on the handoff socket {}: {e}", handoff_path.display())))?;
-    Ok(Held { host, client, handoff, handoff_path, pair })
+    let (control, control_path) = control::socket(run_dir, &private)
+        .map_err(|e| Fatal(format!("cannot listen on the operator's socket in {}: {e}", run_dir.display())))?;
+    Ok(Held { host, client, handoff, handoff_path, control, control_path, pair })
 }
 
 async fn listen(role: &str, address: SocketAddr, run_dir: &Path, emitter: &Emitter) -> Result<TcpListener, Fatal> {

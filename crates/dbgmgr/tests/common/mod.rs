@@ -121,6 +121,14 @@ impl Drop for Dbgmgr {
     }
 }
 
+/// `dbgmgr ctl`: exit status, stdout, stderr.
+pub(crate) fn ctl(run_dir: &Path, command: &[&str]) -> (Option<i32>, String, String) {
+    let mut ctl = Command::new(env!("CARGO_BIN_EXE_dbgmgr"));
+    let out = ctl.args(["ctl", "--run-dir"]).arg(run_dir).args(command).output().expect("run dbgmgr ctl");
+    let text = |bytes| String::from_utf8(bytes).expect("utf-8");
+    (out.status.code(), text(out.stdout), text(out.stderr))
+}
+
 /// One end of a connection with frames.
 pub(crate) struct Peer(pub(crate) TcpStream);
 

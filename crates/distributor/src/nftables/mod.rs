@@ -1,11 +1,13 @@
-//! nftables: one table, `ip dvipa`, in the owner's namespace. Packets stay as they are; there is no address translation
-//! and no connection tracking in it.
+//! nftables: a table `dvipa` of family `ip`, and one of `ip6`, in the owner's namespace. Packets stay as they are; there is no
+//! address translation and no connection tracking in it.
 
+mod read;
 mod render;
 mod ruleset;
-mod vcrt;
 
-use crate::{Backend, OwnerPlan, Script, VcrtEntry, VcrtError};
+use std::time::Duration;
+
+use crate::{Affinity, Backend, Connection, OwnerPlan, ReadError, Script, Tables};
 
 /// The tool.
 const NFT: &str = "nft";
@@ -19,16 +21,32 @@ impl Backend for Nftables {
         "nftables"
     }
 
-    fn render(&self, previous: Option<&OwnerPlan>, next: &OwnerPlan) -> Script {
-        Script { program: NFT, args: vec!["-f".to_owned(), "-".to_owned()], stdin: render::script(previous, next) }
+    fn tools(&self) -> &'static [&'static str] {
+        &[NFT]
     }
 
-    fn read_vcrt(&self) -> Script {
-        let args = ["-j", "-n", "list", "map", "ip", ruleset::TABLE, ruleset::VCRT];
-        Script { program: NFT, args: args.map(str::to_owned).to_vec(), stdin: String::new() }
+    fn render(&self, previous: Option<&OwnerPlan>, next: &OwnerPlan, connections: &[Connection]) -> Vec<Script> {
+        vec![load(render::script(previous, next, connections))]
     }
 
-    fn parse_vcrt(&self, output: &str) -> Result<Vec<VcrtEntry>, VcrtError> {
-        vcrt::parse(output)
+    fn forget(&self, connections: &[Connection]) -> Vec<Script> {
+        if connections.is_empty() { Vec::new() } else { vec![load(render::forget(connections))] }
     }
+
+    fn read(&self) -> Vec<Script> {
+        // Both families: nft lists what there is, and a table that is not there is an error.
+        vec![Script::new(NFT, &["-j", "-n", "list", "ruleset"], "")]
+    }
+
+    fn parse(&self, outputs: &[String]) -> Result<Tables, ReadError> {
+        read::parse(outputs.first().map(String::as_str).unwrap_or_default())
+    }
+
+    fn affinity_timers(&self, timers: &[(Affinity, Duration)]) -> Vec<Script> {
+        if timers.is_empty() { Vec::new() } else { vec![load(render::affinity_timers(timers))] }
+    }
+}
+
+fn load(text: String) -> Script {
+    Script::new(NFT, &["-f", "-"], text)
 }

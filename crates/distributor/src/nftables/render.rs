@@ -1,57 +1,171 @@
 //! From a plan to a ruleset: what changed is set anew, in one transaction.
 
 use std::fmt::Write;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
+use std::time::Duration;
 
-use sysplex::{Method, NoTarget};
+use sysplex::NoTarget;
 
-use super::ruleset::{CHAINS, DECLARATIONS, TABLE, chains};
-use crate::{OwnerPlan, PortPlan, mark};
+use super::ruleset::{AFFINITY, CHAINS, Family, TABLE, VCRT, chains, declarations};
+use crate::{Affinity, Connection, OwnerPlan, PortPlan, mark};
 
 /// One port of one DVIPA.
-type Key = (Ipv4Addr, u16);
+type Key = (IpAddr, u16);
 
-pub(super) fn script(previous: Option<&OwnerPlan>, next: &OwnerPlan) -> String {
-    let none = OwnerPlan::default();
-    let before = previous.unwrap_or(&none);
-    let removed: Vec<Key> = ports(before).map(|(key, _)| key).filter(|&key| port_of(next, key).is_none()).collect();
-    let changed: Vec<(Key, &PortPlan)> =
-        ports(next).filter(|&(key, plan)| port_of(before, key) != Some(plan)).collect();
-
-    let mut text = String::from(DECLARATIONS);
-    for &(key, _) in &changed {
-        line(&mut text, format_args!("add chain ip {TABLE} {}", chain_of(key)));
-    }
-    if previous.is_none() {
-        for chain in CHAINS {
-            line(&mut text, format_args!("flush chain ip {TABLE} {chain}"));
-        }
-        text.push_str(&chains());
-    }
-    for &((dvipa, port), plan) in &changed {
-        let chain = chain_of((dvipa, port));
-        line(&mut text, format_args!("flush chain ip {TABLE} {chain}"));
-        line(&mut text, format_args!("add rule ip {TABLE} {chain} {}", rule(plan)));
-    }
-    for (kind, name, elements) in [
-        ("set", "owned", owned as fn(&OwnerPlan) -> Vec<String>),
-        ("set", "ready", ready),
-        ("map", "ports", vmap),
-        ("map", "sysplexports", sysplexports),
-    ] {
-        let now = elements(next);
-        if previous.is_none_or(|previous| elements(previous) != now) {
-            refill(&mut text, kind, name, &now);
-        }
-    }
-    // Last, because a chain can go only when nothing leads to it. Added first, so that one that is gone already is no error.
-    for key in removed {
-        let chain = chain_of(key);
-        for command in ["add", "flush", "delete"] {
-            line(&mut text, format_args!("{command} chain ip {TABLE} {chain}"));
+pub(super) fn script(previous: Option<&OwnerPlan>, next: &OwnerPlan, connections: &[Connection]) -> String {
+    let has = |plan: &OwnerPlan, family| plan.dvipas.keys().any(|address| Family::of(*address) == family);
+    let mut text = String::new();
+    for family in Family::ALL {
+        // A table of IPv6 comes with the first DVIPA of IPv6.
+        if family.name == "ip" || has(next, family) || previous.is_some_and(|plan| has(plan, family)) {
+            // Nothing of a family was set by a plan without any.
+            let previous = previous.filter(|plan| family.name == "ip" || has(plan, family));
+            text.push_str(&Renderer { family, previous, next }.render(connections));
         }
     }
     text
+}
+
+struct Renderer<'a> {
+    family: Family,
+    previous: Option<&'a OwnerPlan>,
+    next: &'a OwnerPlan,
+}
+
+impl Renderer<'_> {
+    fn render(&self, connections: &[Connection]) -> String {
+        let (table, next) = (self.table(), self.next);
+        let before = self.previous;
+        let of_before = |key| before.and_then(|plan| port_of(plan, key));
+        let removed: Vec<Key> = before
+            .into_iter()
+            .flat_map(|plan| self.ports(plan))
+            .map(|(key, _)| key)
+            .filter(|&key| port_of(next, key).is_none())
+            .collect();
+        let changed: Vec<(Key, &PortPlan)> =
+            self.ports(next).filter(|&(key, plan)| of_before(key).is_none_or(|old| rule(old) != rule(plan))).collect();
+
+        let mut text = declarations(self.family);
+        for &(key, _) in &changed {
+            line(&mut text, format_args!("add chain {table} {}", chain_of(key)));
+        }
+        if before.is_none() {
+            for chain in CHAINS {
+                line(&mut text, format_args!("flush chain {table} {chain}"));
+            }
+            text.push_str(&chains(self.family));
+        }
+        for &(key, plan) in &changed {
+            let chain = chain_of(key);
+            line(&mut text, format_args!("flush chain {table} {chain}"));
+            line(&mut text, format_args!("add rule {table} {chain} {}", rule(plan)));
+        }
+        for (kind, name, elements) in [
+            ("set", "owned", Self::owned as fn(&Self, &OwnerPlan) -> Vec<String>),
+            ("set", "settling", Self::settling),
+            ("set", "ready", Self::ready),
+            ("map", "ports", Self::vmap),
+            ("map", "sysplexports", Self::sysplexports),
+        ] {
+            let now = elements(self, next);
+            if before.is_none_or(|before| elements(self, before) != now) {
+                line(&mut text, format_args!("flush {kind} {table} {name}"));
+                self.add(&mut text, name, &now);
+            }
+        }
+        let ours = connections.iter().filter(|c| self.is_ours(c.dvipa.ip()));
+        self.add(&mut text, VCRT, &ours.map(|c| format!("{} : {}", key_of(c), mark(c.target))).collect::<Vec<_>>());
+        // Last, because a chain can go only when nothing leads to it. Added first, so that one that is gone already is no error.
+        for key in removed {
+            for command in ["add", "flush", "delete"] {
+                line(&mut text, format_args!("{command} chain {table} {}", chain_of(key)));
+            }
+        }
+        text
+    }
+
+    fn table(&self) -> String {
+        format!("{} {TABLE}", self.family.name)
+    }
+
+    fn is_ours(&self, address: IpAddr) -> bool {
+        Family::of(address) == self.family
+    }
+
+    fn add(&self, text: &mut String, name: &str, elements: &[String]) {
+        if !elements.is_empty() {
+            let (table, elements) = (self.table(), elements.join(",\n    "));
+            line(text, format_args!("add element {table} {name} {{\n    {elements},\n}}"));
+        }
+    }
+
+    fn ports<'p>(&self, plan: &'p OwnerPlan) -> impl Iterator<Item = (Key, &'p PortPlan)> {
+        let family = self.family;
+        let ours = plan.dvipas.iter().filter(move |(address, _)| Family::of(**address) == family);
+        ours.flat_map(|(&dvipa, plan)| plan.ports.iter().map(move |(&port, plan)| ((dvipa, port), plan)))
+    }
+
+    fn owned(&self, plan: &OwnerPlan) -> Vec<String> {
+        plan.dvipas.keys().filter(|address| self.is_ours(**address)).map(IpAddr::to_string).collect()
+    }
+
+    fn settling(&self, plan: &OwnerPlan) -> Vec<String> {
+        plan.settling.iter().filter(|address| self.is_ours(**address)).map(IpAddr::to_string).collect()
+    }
+
+    fn ready(&self, plan: &OwnerPlan) -> Vec<String> {
+        let targets =
+            self.ports(plan).flat_map(|(key, plan)| plan.ready.iter().map(move |target| (key, mark(*target))));
+        targets.map(|((dvipa, port), mark)| format!("{dvipa} . {port} . {mark}")).collect()
+    }
+
+    fn vmap(&self, plan: &OwnerPlan) -> Vec<String> {
+        let chain = |((dvipa, port), _): (Key, _)| format!("{dvipa} . {port} : goto {}", chain_of((dvipa, port)));
+        self.ports(plan).map(chain).collect()
+    }
+
+    fn sysplexports(&self, plan: &OwnerPlan) -> Vec<String> {
+        let ours = plan.dvipas.iter().filter(|(address, _)| self.is_ours(**address));
+        let ranges = ours.flat_map(|(dvipa, plan)| plan.sysplexports.iter().map(move |range| (dvipa, range)));
+        ranges
+            .map(|(dvipa, range)| {
+                let (first, last) = (range.ports.start(), range.ports.end());
+                let ports = if first == last { first.to_string() } else { format!("{first}-{last}") };
+                format!("{dvipa} . {ports} : {}", mark(range.target))
+            })
+            .collect()
+    }
+}
+
+/// Takes connections out of the VCRT, those that are in it; all or none.
+pub(super) fn forget(connections: &[Connection]) -> String {
+    delete(VCRT, connections.iter().map(|c| (c.dvipa.ip(), key_of(c))))
+}
+
+/// Sets affinities anew with this much time.
+pub(super) fn affinity_timers(timers: &[(Affinity, Duration)]) -> String {
+    let key = |a: &Affinity| format!("{} . {} . {}", a.client, a.dvipa.ip(), a.dvipa.port());
+    let mut text = delete(AFFINITY, timers.iter().map(|(affinity, _)| (affinity.dvipa.ip(), key(affinity))));
+    for (affinity, time) in timers {
+        let (family, mark) = (Family::of(affinity.dvipa.ip()).name, mark(affinity.target));
+        let (key, ms) = (key(affinity), time.as_millis());
+        line(&mut text, format_args!("add element {family} {TABLE} {AFFINITY} {{ {key} timeout {ms}ms : {mark} }}"));
+    }
+    text
+}
+
+fn delete(name: &str, keys: impl Iterator<Item = (IpAddr, String)>) -> String {
+    let mut text = String::new();
+    for (dvipa, key) in keys {
+        line(&mut text, format_args!("delete element {} {TABLE} {name} {{ {key} }}", Family::of(dvipa).name));
+    }
+    text
+}
+
+fn key_of(connection: &Connection) -> String {
+    let Connection { client, dvipa, .. } = connection;
+    format!("{} . {} . {} . {}", client.ip(), client.port(), dvipa.ip(), dvipa.port())
 }
 
 fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
@@ -60,64 +174,28 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
     text.push('\n');
 }
 
-fn ports(plan: &OwnerPlan) -> impl Iterator<Item = (Key, &PortPlan)> {
-    plan.dvipas.iter().flat_map(|(&dvipa, plan)| plan.ports.iter().map(move |(&port, plan)| ((dvipa, port), plan)))
-}
-
 fn port_of(plan: &OwnerPlan, (dvipa, port): Key) -> Option<&PortPlan> {
     plan.dvipas.get(&dvipa)?.ports.get(&port)
 }
 
-fn chain_of((dvipa, port): Key) -> String {
-    format!("port-{dvipa}-{port}")
+pub(super) fn chain_of((dvipa, port): Key) -> String {
+    // A colon is no part of a name.
+    format!("port-{}-{port}", dvipa.to_string().replace(':', "_"))
 }
 
 /// The one rule of a port's chain.
 fn rule(plan: &PortPlan) -> String {
-    match (plan.targets.as_slice(), plan.method) {
-        ([], _) => match plan.no_target {
+    let then = if plan.timed_affinity.is_zero() { "picked" } else { "affine" };
+    match plan.turns().as_slice() {
+        [] => match plan.no_target {
             NoTarget::Reset => "reject with tcp reset".to_owned(),
             NoTarget::Drop => "drop".to_owned(),
         },
-        ([only], _) => format!("meta mark set {} goto remember", mark(*only)),
-        (several, method) => {
-            let marks = several.iter().enumerate().map(|(turn, &target)| format!("{turn} : {}", mark(target)));
+        [only] => format!("meta mark set {} goto {then}", mark(*only)),
+        turns => {
+            let marks = turns.iter().enumerate().map(|(turn, &target)| format!("{turn} : {}", mark(target)));
             let marks = marks.collect::<Vec<_>>().join(", ");
-            let turn = match method {
-                Method::RoundRobin => format!("numgen inc mod {}", several.len()),
-            };
-            format!("meta mark set {turn} map {{ {marks} }} goto remember")
+            format!("meta mark set numgen inc mod {} map {{ {marks} }} goto {then}", turns.len())
         }
     }
-}
-
-fn refill(text: &mut String, kind: &str, name: &str, elements: &[String]) {
-    line(text, format_args!("flush {kind} ip {TABLE} {name}"));
-    if !elements.is_empty() {
-        line(text, format_args!("add element ip {TABLE} {name} {{\n    {},\n}}", elements.join(",\n    ")));
-    }
-}
-
-fn owned(plan: &OwnerPlan) -> Vec<String> {
-    plan.dvipas.keys().map(Ipv4Addr::to_string).collect()
-}
-
-fn ready(plan: &OwnerPlan) -> Vec<String> {
-    let targets = ports(plan).flat_map(|(key, plan)| plan.targets.iter().map(move |target| (key, mark(*target))));
-    targets.map(|((dvipa, port), mark)| format!("{dvipa} . {port} . {mark}")).collect()
-}
-
-fn vmap(plan: &OwnerPlan) -> Vec<String> {
-    ports(plan).map(|((dvipa, port), _)| format!("{dvipa} . {port} : goto {}", chain_of((dvipa, port)))).collect()
-}
-
-fn sysplexports(plan: &OwnerPlan) -> Vec<String> {
-    let ranges = plan.dvipas.iter().flat_map(|(dvipa, plan)| plan.sysplexports.iter().map(move |range| (dvipa, range)));
-    ranges
-        .map(|(dvipa, range)| {
-            let (first, last) = (range.ports.start(), range.ports.end());
-            let ports = if first == last { first.to_string() } else { format!("{first}-{last}") };
-            format!("{dvipa} . {ports} : {}", mark(range.target))
-        })
-        .collect()
 }

@@ -9,8 +9,8 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use distributor::VcrtEntry;
-use net::{Lab, in_namespaces};
-use sysplex::NoTarget;
+use net::{Lab, in_namespaces, index};
+use sysplex::{Method, NoTarget, Ports};
 
 /// The owner asks for nothing longer than this; one SYN retransmission takes one second.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -91,7 +91,8 @@ fn a_port_in_no_port_list_goes_to_the_owner_itself() {
         let connection = lab.dial_from(50_000, 4035).expect("a connection");
         assert_eq!(connection.reached, 2);
         connection.reset();
-        lab.sysplex.dvipas[0].distribute[0].ports.retain(|&port| port != 4035);
+        let Ports::Listed(ports) = &mut lab.sysplex.dvipas[0].distribute[0].ports else { panic!("listed ports") };
+        ports.retain(|&port| port != 4035);
         lab.listen(1, "0.0.0.0:4035");
         lab.apply();
         assert_eq!(lab.dial_from(50_000, 4035).expect("a connection").reached, 1);
@@ -244,5 +245,114 @@ fn a_lpar_that_owns_nothing_any_more_distributes_nothing() {
         lab.own(true);
         lab.apply();
         assert_eq!(lab.dial(4035).expect("a connection").reached, 2);
+    });
+}
+
+/// How many of `n` calls reach each LPAR.
+fn reached(lab: &Lab, port: u16, n: usize) -> [usize; 3] {
+    let mut reached = [0; 3];
+    for _ in 0..n {
+        reached[usize::from(lab.dial(port).expect("a connection").reached) - 1] += 1;
+    }
+    reached
+}
+
+#[test]
+fn weights_are_kept_exactly_and_counted() {
+    in_namespaces("weights_are_kept_exactly_and_counted", |lab| {
+        lab.sysplex.dvipas[0].distribute[0].method = Method::BaseWlm;
+        for (number, lpar) in (1..).zip(&mut lab.sysplex.lpars) {
+            lpar.wlm = number;
+        }
+        for number in 1..=3 {
+            lab.listen(number, "0.0.0.0:4035");
+        }
+        lab.apply();
+        assert_eq!(reached(lab, 4035, 60), [10, 20, 30]);
+        let vdpt = lab.tables().vdpt;
+        let of_port = vdpt.iter().filter(|entry| entry.dvipa.port() == 4035);
+        let found: Vec<_> = of_port.map(|entry| (entry.target.get(), entry.weight, entry.total)).collect();
+        assert_eq!(found, [(1, 1, 10), (2, 2, 20), (3, 3, 30)]);
+    });
+}
+
+#[test]
+fn an_affinity_holds_and_ends_and_is_dropped_with_its_target() {
+    in_namespaces("an_affinity_holds_and_ends_and_is_dropped_with_its_target", |lab| {
+        lab.sysplex.dvipas[0].distribute[0].timed_affinity = Duration::from_secs(30);
+        for number in 1..=3 {
+            lab.listen(number, "0.0.0.0:4035");
+        }
+        lab.listen(2, "0.0.0.0:5402");
+        lab.apply();
+        assert_eq!(reached(lab, 4035, 5), [5, 0, 0], "one client, one target");
+        assert_eq!(reached(lab, 5402, 1), [0, 1, 0], "another port, another affinity");
+        let affinities = lab.tables().affinities;
+        let of_rsed = affinities.iter().find(|affinity| affinity.dvipa.port() == 4035).expect("an affinity");
+        assert_eq!((of_rsed.client.to_string().as_str(), of_rsed.target), ("10.10.10.101", index(1)));
+
+        // The target goes: the affinity is to another one from then on.
+        lab.close_listeners(1);
+        lab.apply();
+        assert_eq!(reached(lab, 4035, 3), [0, 3, 0]);
+        lab.listen(1, "0.0.0.0:4035");
+        lab.apply();
+        assert_eq!(reached(lab, 4035, 2), [0, 2, 0]);
+
+        // The timer: from the moment when it is told that the last connection is closed.
+        let affinities = lab.tables().affinities;
+        let timers: Vec<_> = affinities.iter().map(|affinity| (*affinity, Duration::from_millis(200))).collect();
+        for script in lab.backend.affinity_timers(&timers) {
+            lab.run_script(&script);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while !lab.tables().affinities.is_empty() {
+            assert!(Instant::now() < deadline, "waited for the affinities to expire: {:?}", lab.tables().affinities);
+        }
+        let again = reached(lab, 4035, 3);
+        assert_eq!(again.iter().max(), Some(&3), "{again:?}: one target, with an affinity anew");
+        assert_eq!(lab.tables().affinities.len(), 1);
+    });
+}
+
+#[test]
+fn connections_are_taken_over_and_forgotten() {
+    in_namespaces("connections_are_taken_over_and_forgotten", |lab| {
+        for number in 1..=3 {
+            lab.listen(number, "0.0.0.0:4035");
+        }
+        lab.apply();
+        let mut connections: Vec<_> = (0..3).map(|_| lab.dial(4035).expect("a connection")).collect();
+        let known: Vec<_> = lab.vcrt().iter().map(VcrtEntry::connection).collect();
+        for script in lab.backend.forget(&known) {
+            lab.run_script(&script);
+        }
+        assert_eq!(lab.vcrt(), []);
+        // As a new owner does, who is told of them by the targets.
+        lab.take_over(&known);
+        assert_eq!(lab.vcrt().len(), 3);
+        for connection in &mut connections {
+            connection.echo("still there").expect("an answer");
+        }
+    });
+}
+
+#[test]
+fn while_a_dvipa_settles_the_unknown_is_not_answered() {
+    in_namespaces("while_a_dvipa_settles_the_unknown_is_not_answered", |lab| {
+        lab.listen(2, "0.0.0.0:4035");
+        lab.apply();
+        let connection = lab.dial(4035).expect("a connection");
+        let known: Vec<_> = lab.vcrt().iter().map(VcrtEntry::connection).collect();
+        lab.settling(true);
+        lab.apply();
+        for script in lab.backend.forget(&known) {
+            lab.run_script(&script);
+        }
+        let answer = connection.echo_in_background("asked while it is unknown");
+        lab.take_over(&known);
+        lab.settling(false);
+        lab.apply();
+        answer.join().expect("no panic").expect("an answer, not a reset");
     });
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Result, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use distributor::{Backend, Nftables, OwnerPlan, Script, State, VcrtEntry, plan, routes_for};
+use distributor::{Backend, Nftables, OwnerPlan, Script, State, Tables, VcrtEntry, plan, routes_for};
 use rustix::net::sockopt::{set_socket_linger, set_socket_reuseaddr};
 use rustix::net::{AddressFamily, SocketType};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -27,33 +27,48 @@ const INSIDE: &str = "DISTRIBUTOR_TEST_INSIDE";
 const DVIPA: Ipv4Addr = Ipv4Addr::new(10, 10, 10, 1);
 const WORKSTATION: &str = "ws1";
 
-/// Runs the body in namespaces of its own, where a lab of three LPARs stands: the test calls itself there by its name.
+/// Every backend that is tested here, and what shows that this machine has it.
+fn backends() -> Vec<(Box<dyn Backend>, &'static [&'static str])> {
+    vec![(Box::new(Nftables), &["nft", "list", "ruleset"])]
+}
+
+/// Runs the body in namespaces of its own, where a lab of three LPARs stands, once for each backend that the machine has: the
+/// test calls itself there by its name.
 pub(crate) fn in_namespaces(test: &str, body: impl FnOnce(&mut Lab)) {
-    if std::env::var_os(INSIDE).is_some() {
-        return body(&mut Lab::build());
+    if let Ok(name) = std::env::var(INSIDE) {
+        let (backend, _) = backends().into_iter().find(|(backend, _)| backend.name() == name).expect("a backend");
+        return body(&mut Lab::build(backend));
     }
+    for (backend, probe) in backends() {
+        in_namespaces_with(test, backend.name(), probe);
+    }
+}
+
+fn in_namespaces_with(test: &str, backend: &str, probe: &[&str]) {
     let unshare = |command: &[&str]| {
-        Command::new("unshare").args(["-rnm", "--kill-child"]).args(command).env(INSIDE, "1").output()
+        Command::new("unshare").args(["-rnm", "--kill-child"]).args(command).env(INSIDE, backend).output()
     };
-    match unshare(&["nft", "list", "ruleset"]) {
+    match unshare(probe) {
         Ok(output) if output.status.success() => {}
-        Ok(output) => return println!("skipped: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => return println!("skipped: unshare: {error}"),
+        Ok(output) => return println!("{backend} skipped: {}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => return println!("{backend} skipped: unshare: {error}"),
     }
     let itself = std::env::current_exe().expect("this test's program");
     let itself = itself.to_str().expect("a path in UTF-8");
     let output = unshare(&[itself, "--exact", test, "--nocapture"]).expect("unshare");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let stdout = text(&output.stdout);
-    assert!(output.status.success(), "in its namespaces:\n{stdout}\n{}", text(&output.stderr));
+    assert!(output.status.success(), "{backend}, in its namespaces:\n{stdout}\n{}", text(&output.stderr));
     assert!(stdout.contains("1 passed"), "no test is named {test}:\n{stdout}");
 }
 
 /// Three LPARs, of which the first owns the DVIPA, and a workstation.
 pub(crate) struct Lab {
     pub(crate) sysplex: Sysplex,
-    state: State,
+    pub(crate) state: State,
+    pub(crate) backend: Box<dyn Backend>,
     applied: Option<OwnerPlan>,
+    settling: bool,
     servers: BTreeMap<u32, Vec<Server>>,
 }
 
@@ -85,7 +100,7 @@ const SYSCTLS: [&str; 8] = [
 ];
 
 impl Lab {
-    fn build() -> Self {
+    fn build(backend: Box<dyn Backend>) -> Self {
         let sysplex = Sysplex::uniform(3);
         let mut script = format!(
             "set -e\nmount -t tmpfs tmpfs /run\n{PLUG}\nfor b in lan xcf; do ip link add $b type bridge; ip link set $b up; done\n\
@@ -113,16 +128,16 @@ impl Lab {
         }
         run("sh", &["-s"], &script).expect("the namespaces");
         let state = State {
-            up: sysplex.lpars.iter().map(|lpar| lpar.index).collect(),
-            owner: BTreeMap::from([(DVIPA, index(1))]),
-            listeners: BTreeMap::new(),
+            members: sysplex.lpars.iter().map(|lpar| lpar.index).collect(),
+            owner: BTreeMap::from([(IpAddr::from(DVIPA), index(1))]),
+            ..State::default()
         };
-        Self { sysplex, state, applied: None, servers: BTreeMap::new() }
+        Self { sysplex, state, backend, applied: None, settling: false, servers: BTreeMap::new() }
     }
 
     /// Starts a server on an LPAR: it says the LPAR's number to everyone who connects, and then what it hears.
     pub(crate) fn listen(&mut self, number: u32, address: &str) {
-        let address: SocketAddrV4 = address.parse().expect("an address");
+        let address: SocketAddr = address.parse().expect("an address");
         let listener = inside(&namespace(number), || TcpListener::bind(address)).expect("a listener");
         let greeting = u8::try_from(number).expect("a small number");
         let accepting = listener.try_clone().expect("a second handle");
@@ -146,14 +161,30 @@ impl Lab {
 
     /// Gives the DVIPA to the first LPAR, or to no one.
     pub(crate) fn own(&mut self, owns: bool) {
-        self.state.owner = owns.then_some((DVIPA, index(1))).into_iter().collect();
+        self.state.owner = owns.then_some((DVIPA.into(), index(1))).into_iter().collect();
     }
 
     /// Plans, and brings the owner's kernel from the last plan to this one.
     pub(crate) fn apply(&mut self) {
-        let next = plan(&self.sysplex, &self.state).remove(&index(1)).unwrap_or_default();
-        self.run_script(&Nftables.render(self.applied.as_ref(), &next));
+        let mut next = plan(&self.sysplex, &self.state).remove(&index(1)).unwrap_or_default();
+        next.settling.extend(self.settling.then_some(IpAddr::from(DVIPA)));
+        for script in self.backend.render(self.applied.as_ref(), &next, &[]) {
+            self.run_script(&script);
+        }
         self.applied = Some(next);
+    }
+
+    /// The same, and these connections come into its table.
+    pub(crate) fn take_over(&mut self, connections: &[distributor::Connection]) {
+        let next = self.applied.clone().unwrap_or_default();
+        for script in self.backend.render(self.applied.as_ref(), &next, connections) {
+            self.run_script(&script);
+        }
+    }
+
+    /// The DVIPA is just being taken over, or no longer.
+    pub(crate) fn settling(&mut self, settling: bool) {
+        self.settling = settling;
     }
 
     /// The same without knowing of a last plan.
@@ -164,8 +195,13 @@ impl Lab {
 
     /// The owner's VCRT.
     pub(crate) fn vcrt(&self) -> Vec<VcrtEntry> {
-        let output = self.run_script(&Nftables.read_vcrt());
-        Nftables.parse_vcrt(&output).unwrap_or_else(|error| panic!("{error}\n{output}"))
+        self.tables().vcrt
+    }
+
+    /// What the owner's kernel holds.
+    pub(crate) fn tables(&self) -> Tables {
+        let outputs: Vec<String> = self.backend.read().iter().map(|script| self.run_script(script)).collect();
+        self.backend.parse(&outputs).unwrap_or_else(|error| panic!("{error}\n{outputs:?}"))
     }
 
     /// The owner's whole ruleset.
@@ -173,7 +209,7 @@ impl Lab {
         inside(&namespace(1), || run("nft", &["list", "ruleset"], "")).expect("a ruleset")
     }
 
-    fn run_script(&self, script: &Script) -> String {
+    pub(crate) fn run_script(&self, script: &Script) -> String {
         let args: Vec<&str> = script.args.iter().map(String::as_str).collect();
         inside(&namespace(1), || run(script.program, &args, &script.stdin))
             .unwrap_or_else(|error| panic!("{error}\n{}", script.stdin))
@@ -251,16 +287,18 @@ impl Connection {
         Ok(Self { stream, reached: reached[0] })
     }
 
-    pub(crate) fn client(&self) -> SocketAddrV4 {
-        match self.stream.local_addr() {
-            Ok(SocketAddr::V4(address)) => address,
-            other => panic!("no IPv4 address: {other:?}"),
-        }
+    pub(crate) fn client(&self) -> SocketAddr {
+        self.stream.local_addr().expect("an address")
     }
 
     pub(crate) fn echo(&mut self, text: &str) -> Result<()> {
         self.stream.write_all(text.as_bytes())?;
         self.expect(text)
+    }
+
+    /// The same, while the test goes on.
+    pub(crate) fn echo_in_background(mut self, text: &'static str) -> JoinHandle<Result<()>> {
+        std::thread::spawn(move || self.echo(text))
     }
 
     /// Says something and ends the client's side, then hears the answer, the farewell and the other end.
@@ -285,7 +323,7 @@ impl Connection {
     }
 }
 
-fn index(number: u32) -> LparIndex {
+pub(crate) fn index(number: u32) -> LparIndex {
     LparIndex::new(number).expect("an LPAR's number")
 }
 

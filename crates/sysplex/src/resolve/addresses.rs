@@ -1,10 +1,10 @@
 //! Segments and addresses: what is written is checked, what is not is chosen.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use toml::Spanned;
 
 use super::Problems;
@@ -16,10 +16,33 @@ use crate::raw::Topology;
 pub(super) struct Addresses {
     pub(super) lan: Ipv4Net,
     pub(super) xcf: Ipv4Net,
+    pub(super) lan6: Ipv6Net,
+    pub(super) xcf6: Ipv6Net,
     pub(super) homes: Vec<Ipv4Addr>,
     pub(super) xcfs: Vec<Ipv4Addr>,
-    pub(super) dvipas: Vec<Ipv4Addr>,
+    pub(super) dvipas: Vec<IpAddr>,
     pub(super) workstations: Vec<Ipv4Addr>,
+}
+
+impl Addresses {
+    /// The IPv6 address of the LPAR at this position on the LAN: chosen as that of IPv4 is.
+    pub(super) fn home6(&self, position: usize) -> Ipv6Addr {
+        in_segment(self.lan6, FIRST_HOME, position)
+    }
+
+    /// Its dynamic XCF address of IPv6.
+    pub(super) fn xcf6(&self, position: usize) -> Ipv6Addr {
+        in_segment(self.xcf6, FIRST_XCF, position)
+    }
+
+    fn workstation6(&self, position: usize) -> Ipv6Addr {
+        in_segment(self.lan6, FIRST_WORKSTATION, position)
+    }
+}
+
+fn in_segment(net: Ipv6Net, first: u32, position: usize) -> Ipv6Addr {
+    // Segments have 64 bits for hosts, and there are few of them.
+    Ipv6Addr::from_bits(net.network().to_bits() + u128::from(first) + position as u128)
 }
 
 /// Where automatic addresses start in their segment; then they go by position.
@@ -37,6 +60,13 @@ pub(super) fn choose(topology: &Topology, problems: &mut Problems) -> Addresses 
             .add(span, format!("the XCF segment {xcf} and the LAN segment {lan} overlap: expected two of their own"));
     }
 
+    let lan6 = segment6(table.lan6.as_ref(), DEFAULT_LAN6, problems);
+    let xcf6 = segment6(table.xcf6.as_ref(), DEFAULT_XCF6, problems);
+    if lan6 == xcf6 {
+        let span = table.xcf6.as_ref().or(table.lan6.as_ref()).map_or(0..0, Spanned::span);
+        problems.add(span, format!("the XCF segment and the LAN segment are both {lan6}: expected two of their own"));
+    }
+
     // What is written comes first, so that a chosen address never takes a written one.
     let mut on_lan = Segment::new(lan, "LAN");
     let mut on_xcf = Segment::new(xcf, "XCF");
@@ -49,7 +79,7 @@ pub(super) fn choose(topology: &Topology, problems: &mut Problems) -> Addresses 
     let xcfs: Vec<_> = lpars.iter().map(|l| written(&l.xcf, named("XCF address", &l.name), &mut on_xcf)).collect();
     let stations: Vec<_> =
         (topology.workstation.iter()).map(|w| written(&w.address, named("address", &w.name), &mut on_lan)).collect();
-    let dvipas = topology.dvipa.iter().map(|d| on_lan.written(&d.address, "DVIPA".to_owned(), problems)).collect();
+    let dvipas = topology.dvipa.iter().map(|d| dvipa(&d.address, &mut on_lan, lan6, problems)).collect::<Vec<_>>();
 
     let lpar_name = |position: usize| lpars[position].name.span();
     let station_name = |position: usize| topology.workstation[position].name.span();
@@ -60,7 +90,48 @@ pub(super) fn choose(topology: &Topology, problems: &mut Problems) -> Addresses 
         dvipas,
         lan,
         xcf,
+        lan6,
+        xcf6,
     }
+}
+
+/// Where hosts have their IPv6 addresses when the topology does not say: unique local addresses (RFC 4193).
+const DEFAULT_LAN6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, 0);
+const DEFAULT_XCF6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x9, 0, 0, 0, 0, 0, 0);
+
+fn segment6(written: Option<&Spanned<String>>, default: Ipv6Addr, problems: &mut Problems) -> Ipv6Net {
+    let default = Ipv6Net::new_assert(default, 64);
+    let Some(written) = written else { return default };
+    match written.get_ref().parse::<Ipv6Net>() {
+        Ok(net) if net.trunc() == net && net.prefix_len() == 64 => net,
+        _ => {
+            let found = cut(written.get_ref());
+            problems.add(
+                written.span(),
+                format!("`{found}` is not a segment of IPv6: expected such as `{default}`, a /64"),
+            );
+            default
+        }
+    }
+}
+
+/// An address of either family on the LAN.
+fn dvipa(address: &Spanned<String>, on_lan: &mut Segment, lan6: Ipv6Net, problems: &mut Problems) -> IpAddr {
+    /// Below are the hosts' own addresses.
+    const FIRST_DVIPA6: u128 = 0x1000;
+    let Ok(found) = address.get_ref().parse::<Ipv6Addr>() else {
+        return on_lan.written(address, "DVIPA".to_owned(), problems).into();
+    };
+    let host = found.to_bits().wrapping_sub(lan6.network().to_bits());
+    if !lan6.contains(&found) || host < FIRST_DVIPA6 {
+        let message = format!("{found} is no address for a DVIPA: expected one in {lan6}, from {} on", {
+            Ipv6Addr::from_bits(lan6.network().to_bits() + FIRST_DVIPA6)
+        });
+        problems.add(address.span(), message);
+    } else if !on_lan.taken6.insert(found) {
+        problems.add(address.span(), format!("{found} is taken: it is already the DVIPA"));
+    }
+    found.into()
 }
 
 pub(super) fn workstations(topology: &Topology, addresses: &Addresses, problems: &mut Problems) -> Vec<Workstation> {
@@ -68,14 +139,15 @@ pub(super) fn workstations(topology: &Topology, addresses: &Addresses, problems:
     problems.unique(everyone, "LPARs or workstations");
     let tables = topology.workstation.iter().zip(&addresses.workstations);
     tables
-        .map(|(table, &address)| {
+        .enumerate()
+        .map(|(position, (table, &address))| {
             let name = table.name.get_ref();
             if !is_host_name(name) {
                 let message =
                     format!("`{}` is not a host name: expected 1 to 64 letters, digits, `-`, `_`, `.`", cut(name));
                 problems.add(table.name.span(), message);
             }
-            Workstation { name: name.clone(), address }
+            Workstation { name: name.clone(), address, address6: addresses.workstation6(position) }
         })
         .collect()
 }
@@ -109,11 +181,12 @@ struct Segment {
     net: Ipv4Net,
     name: &'static str,
     taken: BTreeMap<Ipv4Addr, String>,
+    taken6: std::collections::BTreeSet<Ipv6Addr>,
 }
 
 impl Segment {
     fn new(net: Ipv4Net, name: &'static str) -> Self {
-        Self { net, name, taken: BTreeMap::new() }
+        Self { net, name, taken: BTreeMap::new(), taken6: std::collections::BTreeSet::new() }
     }
 
     /// An address from the file. A placeholder after a problem.

@@ -1,5 +1,9 @@
 //! LPARs and their system symbols.
 
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+
 use super::addresses::Addresses;
 use super::{EPHEMERAL, PerLpar, Problems, expand_and};
 use crate::model::{LARGEST_SYSPLEX, Lpar, LparIndex};
@@ -23,11 +27,35 @@ pub(super) fn resolve(topology: &Topology, sysplex: &str, addresses: &Addresses,
             index: LparIndex::at(position),
             home,
             xcf,
+            home6: addresses.home6(position),
+            xcf6: addresses.xcf6(position),
+            wlm: table.wlm.as_ref().map_or(1, |weight| wlm_weight(weight, problems)),
+            server_wlm: server_wlm(table, problems),
             symbols: symbols(table, sysplex, problems),
             ephemeral: EPHEMERAL,
             tasks: Vec::new(),
         })
         .collect()
+}
+
+/// 1 to 64, as WLM's weights are (our memory of z/OS).
+fn wlm_weight(weight: &Spanned<u8>, problems: &mut Problems) -> u8 {
+    let found = *weight.get_ref();
+    if !(1..=64).contains(&found) {
+        problems.add(weight.span(), format!("{found} is no WLM weight: expected 1 to 64"));
+    }
+    found
+}
+
+fn server_wlm(table: &LparTable, problems: &mut Problems) -> BTreeMap<u16, u8> {
+    let mut weights = BTreeMap::new();
+    for (port, weight) in &table.server_wlm {
+        match crate::ports::port(port.get_ref()) {
+            Ok(port) => drop(weights.insert(port, wlm_weight(weight, problems))),
+            Err(message) => problems.add(port.span(), message),
+        }
+    }
+    weights
 }
 
 /// SYSNAME and SYSPLEX are given; SYSCLONE is, unless defined, the last two characters of SYSNAME (our memory of z/OS).

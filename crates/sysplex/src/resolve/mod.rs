@@ -2,16 +2,21 @@
 //! not be read and never leave this module, since one problem is enough for an error.
 
 mod addresses;
+mod distribute;
 mod dvipas;
 mod lpars;
 mod tasks;
+mod viparoutes;
 
 use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
 
+use addresses::Addresses;
+
 use crate::Diagnostic;
-use crate::model::{Dvipa, Lpar, LparIndex, Sysplex};
+use crate::dvipa::Dvipa;
+use crate::model::{Lpar, LparIndex, Sysplex};
 use crate::names::{cut, did_you_mean, is_mvs_name};
 use crate::raw::Topology;
 use crate::symbols::{SymbolError, Symbols};
@@ -36,8 +41,10 @@ impl Topology {
         tasks::resolve(self, &mut lpars, &mut problems);
         let workstations = addresses::workstations(self, &addresses, &mut problems);
         share_ephemeral_ports(&mut lpars, &dvipas);
+        let viparoutes = viparoutes::resolve(self, &lpars, &mut problems);
         problems.none()?;
-        Ok(Sysplex { name, lan: addresses.lan, xcf: addresses.xcf, lpars, dvipas, workstations })
+        let Addresses { lan, xcf, lan6, xcf6, .. } = addresses;
+        Ok(Sysplex { name, lan, xcf, lan6, xcf6, lpars, dvipas, viparoutes, workstations })
     }
 }
 
@@ -46,7 +53,7 @@ impl Topology {
 pub(crate) fn share_ephemeral_ports(lpars: &mut [Lpar], dvipas: &[Dvipa]) {
     let all = u32::from(*EPHEMERAL.end()) - u32::from(*EPHEMERAL.start()) + 1;
     let Some(share) = all.checked_div(u32::try_from(lpars.len()).unwrap_or(u32::MAX)) else { return };
-    let disjoint = dvipas.iter().any(Dvipa::sysplexports);
+    let disjoint = dvipas.iter().any(|dvipa| dvipa.sysplexports);
     for (lpar, position) in lpars.iter_mut().zip(0..) {
         lpar.ephemeral = if disjoint {
             let first = u32::from(*EPHEMERAL.start()) + position * share;
@@ -107,7 +114,9 @@ impl Problems {
         let hit = words.iter().find(|(word, _)| word == found.get_ref());
         if hit.is_none() {
             let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let message = format!("`{}` is not a {kind}: expected {}", cut(found.get_ref()), all.join(" or "));
+            let article = if kind.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+            let found_text = cut(found.get_ref());
+            let message = format!("`{found_text}` is not {article} {kind}: expected {}", all.join(" or "));
             self.add_with_help(found.span(), message, did_you_mean(found.get_ref(), all));
         }
         hit.map(|&(_, value)| value)

@@ -1,7 +1,7 @@
 //! Started tasks: one table in the file, one task on each of its LPARs, with the symbols of that LPAR.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::{PerLpar, Problems, expand_and};
 use crate::model::{Lpar, LparIndex, StartedTask};
 use crate::names::cut;
-use crate::ports::{exclusive_range, port};
+use crate::ports::{exclusive_range, port, port_or_range};
 use crate::raw::{StartedTaskTable, Topology, Value};
 
 /// Defaults as IBM documents them.
@@ -19,10 +19,14 @@ const HOST: u16 = 5336;
 const HUBPORT: u16 = 5337;
 const RSED: u16 = 4035;
 
+const PROGRAMS: [(&str, Program); 3] =
+    [("dbgmgr", Program::Dbgmgr), ("rsed", Program::Rsed), ("server", Program::Server)];
+
 #[derive(Clone, Copy, PartialEq)]
 enum Program {
     Dbgmgr,
     Rsed,
+    Server,
 }
 
 pub(super) fn resolve(topology: &Topology, lpars: &mut [Lpar], problems: &mut Problems) {
@@ -30,7 +34,7 @@ pub(super) fn resolve(topology: &Topology, lpars: &mut [Lpar], problems: &mut Pr
     let mut used: Vec<Vec<UsedPort>> = lpars.iter().map(|_| Vec::new()).collect();
     for table in &topology.started_task {
         problems.mvs_name(&table.name, "started task's name");
-        let program = problems.word(&table.program, "program", &[("dbgmgr", Program::Dbgmgr), ("rsed", Program::Rsed)]);
+        let program = problems.word(&table.program, "program", &PROGRAMS);
         let on = on(table, lpars, problems);
         let (Some(program), Some(on)) = (program, on) else { continue };
         foreign_keys(table, program, problems);
@@ -45,6 +49,7 @@ pub(super) fn resolve(topology: &Topology, lpars: &mut [Lpar], problems: &mut Pr
             let task = match program {
                 Program::Dbgmgr => reader.debug_manager(wait),
                 Program::Rsed => reader.rsed(),
+                Program::Server => reader.server(),
             };
             lpar.tasks.extend(task);
         }
@@ -61,28 +66,28 @@ fn on(table: &StartedTaskTable, lpars: &[Lpar], problems: &mut Problems) -> Opti
     problems.lpars(names.get_ref(), lpars).map(|found| found.into_iter().collect())
 }
 
-/// Keys of the other program.
+/// Keys of other programs.
 fn foreign_keys(table: &StartedTaskTable, program: Program, problems: &mut Problems) {
-    let span = |value: &Option<Spanned<Value>>| value.as_ref().map(Spanned::span);
-    let text = |value: &Option<Spanned<String>>| value.as_ref().map(Spanned::span);
-    let (other, keys) = match program {
-        Program::Rsed => (
-            "dbgmgr",
-            vec![
-                ("client", span(&table.client)),
-                ("host", span(&table.host)),
-                ("hubip", text(&table.hubip)),
-                ("hubport", span(&table.hubport)),
-                ("wait", text(&table.wait)),
-            ],
-        ),
-        Program::Dbgmgr => ("rsed", vec![("port", span(&table.port)), ("port_range", text(&table.port_range))]),
-    };
-    for (key, span) in keys {
-        if let Some(span) = span {
-            problems
-                .add(span, format!("`{key}` belongs to program `{other}`, not to `{}`", cut(table.program.get_ref())));
-        }
+    fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+        value.as_ref().map(Spanned::span)
+    }
+    let keys = [
+        (Program::Dbgmgr, "client", span(&table.client)),
+        (Program::Dbgmgr, "host", span(&table.host)),
+        (Program::Dbgmgr, "hubip", span(&table.hubip)),
+        (Program::Dbgmgr, "hubport", span(&table.hubport)),
+        (Program::Dbgmgr, "wait", span(&table.wait)),
+        (Program::Rsed, "port", span(&table.port)),
+        (Program::Rsed, "port_range", span(&table.port_range)),
+        (Program::Server, "ports", span(&table.ports)),
+        (Program::Server, "bind", span(&table.bind)),
+        (Program::Server, "backlog", span(&table.backlog)),
+    ];
+    let found = keys.into_iter().filter(|(of, ..)| *of != program).filter_map(|(of, key, span)| Some((of, key, span?)));
+    for (of, key, span) in found {
+        let owner = PROGRAMS.iter().find(|(_, program)| *program == of).map_or("", |(name, _)| name);
+        let message = format!("`{key}` belongs to program `{owner}`, not to `{}`", cut(table.program.get_ref()));
+        problems.add(span, message);
     }
 }
 
@@ -142,6 +147,29 @@ impl Reader<'_> {
         Some(StartedTask::Rsed { name: table.name.get_ref().clone(), port: port?, port_range })
     }
 
+    fn server(&mut self) -> Option<StartedTask> {
+        let table = self.table;
+        let Some(written) = table.ports.as_ref().filter(|ports| !ports.get_ref().is_empty()) else {
+            let message = "a server without ports: expected `ports = [...]`".to_owned();
+            self.troubles.add(table.name.span(), (message, None), &self.lpar.name);
+            return None;
+        };
+        let mut ports = Vec::new();
+        for value in written.get_ref() {
+            let range = self.read(value.span(), &value.get_ref().0, port_or_range)?;
+            for port in range {
+                self.bind(Some(port), "a port", Some(value));
+                ports.push(port);
+            }
+        }
+        let bind = match &table.bind {
+            Some(text) => Some(self.read(text.span(), text.get_ref(), any_address)?),
+            None => None,
+        };
+        let backlog = table.backlog.as_ref().map(|backlog| *backlog.get_ref());
+        Some(StartedTask::Server { name: table.name.get_ref().clone(), ports, bind, backlog })
+    }
+
     fn port(&mut self, value: Option<&Spanned<Value>>, default: u16) -> Option<u16> {
         match value {
             Some(value) => self.read(value.span(), &value.get_ref().0, port),
@@ -173,6 +201,10 @@ impl Reader<'_> {
         }
         self.used.push(UsedPort { port, what: format!("{key} of {name}") });
     }
+}
+
+fn any_address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| format!("`{}` is no IP address", cut(text)))
 }
 
 fn address(text: &str) -> Result<Ipv4Addr, String> {

@@ -9,7 +9,7 @@ const DVIPA: &str = "10.10.10.1:5402";
 const DEBUGGER: i32 = 20;
 const MANAGER: i32 = 21;
 
-fn address(text: &str) -> SocketAddrV4 {
+fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
 
@@ -48,7 +48,7 @@ fn add(
     ends: (&str, &str),
     syn_ack: bool,
 ) {
-    let [from, to] = [ends.0, ends.1].map(|end| end.parse::<SocketAddrV4>().expect("an address"));
+    let [from, to] = [ends.0, ends.1].map(|end| end.parse::<std::net::SocketAddrV4>().expect("an address"));
     let mut frame = Vec::new();
     let builder = etherparse::PacketBuilder::ethernet2([1; 6], [2; 6])
         .ipv4(from.ip().octets(), to.ip().octets(), 64)
@@ -60,7 +60,14 @@ fn add(
 
 fn good() -> Snapshot {
     let mut snapshot = Snapshot::default();
-    let socket = TcpSocket { state: TcpState::Established, local: address(DVIPA), peer: address(CLIENT), inode: 7 };
+    let socket = TcpSocket {
+        state: TcpState::Established,
+        local: address(DVIPA),
+        peer: address(CLIENT),
+        inode: 7,
+        waiting: 0,
+        backlog: 0,
+    };
     snapshot.sockets.insert("L02".into(), vec![socket]);
     snapshot.holders.insert(7, vec![DEBUGGER]);
     snapshot.tasks.insert(DEBUGGER, ("L02".into(), "EQATST".into()));
@@ -106,7 +113,14 @@ fn a_connection_that_another_debug_manager_accepted_is_seen() {
     let accepted = ("10.10.10.1:5402", "10.10.10.101:5001");
     let claims = broken(|snapshot| add(snapshot, "L01", LAN, Direction::Out, accepted, true));
     assert_eq!(claims, ["DBGMGR on L01 never had a connection from the workstation 10.10.10.101"]);
-    let held = TcpSocket { state: TcpState::Established, local: address(DVIPA), peer: address(CLIENT), inode: 8 };
+    let held = TcpSocket {
+        state: TcpState::Established,
+        local: address(DVIPA),
+        peer: address(CLIENT),
+        inode: 8,
+        waiting: 0,
+        backlog: 0,
+    };
     let claims = broken(|snapshot| {
         snapshot.sockets.insert("L01".into(), vec![held]);
         snapshot.holders.insert(8, vec![MANAGER + 10]);

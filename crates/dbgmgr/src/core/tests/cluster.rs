@@ -1,6 +1,7 @@
 //! Several Debug Managers, wired together without a kernel.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 
 use evidence::HubState;
 
@@ -9,7 +10,7 @@ use super::*;
 /// The systems of a sysplex, by position; their hub links are queues.
 pub(super) struct Cluster {
     pub(super) nodes: Vec<World>,
-    /// The system that owns HUBIP, if one does.
+    /// The system that owns 9.9.9.1, if one does; 9.9.9.2 is the second system's, and so on.
     pub(super) owner: Option<usize>,
     wires: BTreeMap<(usize, ConnId), (usize, ConnId)>,
     seen: Vec<usize>,
@@ -55,13 +56,28 @@ impl Cluster {
         }
     }
 
+    fn owner_of(&self, hub: SocketAddr) -> Option<usize> {
+        let IpAddr::V4(ip) = hub.ip() else { return None };
+        match usize::from(ip.octets()[3]) {
+            1 => self.owner,
+            n => Some(n - 1).filter(|n| *n < self.nodes.len()),
+        }
+    }
+
+    fn is_primary_at(&self, n: usize, hub: SocketAddr) -> bool {
+        let manager = &self.nodes[n].manager;
+        manager.hub.state == HubState::Primary && manager.settings.hub == Some(hub)
+    }
+
     fn carry_out(&mut self, n: usize, output: Output) {
         match output {
-            Output::BindHub(_) => {
-                let result = if self.owner == Some(n) { Ok(()) } else { Err("not here".to_owned()) };
+            // As the shell does, nothing is reported of an attempt that was given up.
+            Output::BindHub(hub) | Output::ConnectHub(hub) if self.nodes[n].manager.settings.hub != Some(hub) => {}
+            Output::BindHub(hub) => {
+                let result = if self.owner_of(hub) == Some(n) { Ok(()) } else { Err("not here".to_owned()) };
                 self.nodes[n].feed(Input::HubBound(result));
             }
-            Output::ConnectHub(_) => match self.owner.filter(|&o| self.roles()[o] == HubState::Primary) {
+            Output::ConnectHub(hub) => match self.owner_of(hub).filter(|&o| self.is_primary_at(o, hub)) {
                 Some(owner) => {
                     let here = self.nodes[n].next_conn();
                     let there = self.nodes[owner].open(Port::Hub);

@@ -23,6 +23,7 @@ enum Step {
     HangUp(u8),
     Garbage(u8),
     LinkDone(u8, bool),
+    Operator(u8, u8),
     HubBound(bool),
     Unreachable,
     Pressure,
@@ -40,10 +41,11 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (n(), n(), prop::bool::weighted(0.9)).prop_map(|(a, b, c)| Step::Claim(a, b, c)),
         4 => (n(), n(), n(), prop::bool::weighted(0.9))
             .prop_map(|(conn, user, session, right)| Step::Attach { conn, user, session, right }),
-        4 => (n(), 0..12_u8, n(), n()).prop_map(|(conn, kind, user, session)| Step::Hub { conn, kind, user, session }),
+        4 => (n(), 0..13_u8, n(), n()).prop_map(|(conn, kind, user, session)| Step::Hub { conn, kind, user, session }),
         2 => n().prop_map(Step::HangUp),
         1 => n().prop_map(Step::Garbage),
         4 => (n(), prop::bool::weighted(0.8)).prop_map(|(a, b)| Step::LinkDone(a, b)),
+        1 => (n(), n()).prop_map(|(a, b)| Step::Operator(a, b)),
         1 => any::<bool>().prop_map(Step::HubBound),
         1 => Just(Step::Unreachable),
         1 => Just(Step::Pressure),
@@ -149,6 +151,7 @@ impl Run {
                     8 => HubMessage::Delivered { session, system: system() },
                     9 => HubMessage::Undelivered { session },
                     10 => HubMessage::Ping {},
+                    11 => HubMessage::Move { hub: ([9, 9, 9, conn % 3], 5337).into() },
                     _ => HubMessage::Pong {},
                 };
                 let m = &self.w.manager.hub;
@@ -166,6 +169,20 @@ impl Run {
                 };
                 let engine = passing.first().and_then(of).unwrap_or(self.conn(c));
                 Some(Input::LinkDone { engine, result: if ok { Ok(()) } else { Err("broken".to_owned()) } })
+            }
+            Step::Operator(command, which) => {
+                let command = match command % 8 {
+                    0 => "D,U".to_owned(),
+                    1 => "H".to_owned(),
+                    2 => format!("H,9.9.9.{},5337", which % 3),
+                    3 => format!("T,{which}"),
+                    4 => format!("C,{}", self.session(which).0),
+                    5 => format!("C,U,{}", Self::user(which)),
+                    6 => "LL,D".to_owned(),
+                    _ => "P DBGMGR".to_owned(),
+                };
+                self.w.operator(&command);
+                None
             }
             Step::HubBound(ok) => Some(Input::HubBound(if ok { Ok(()) } else { Err("no".to_owned()) })),
             Step::Unreachable => Some(Input::HubUnreachable("no".to_owned())),
@@ -220,8 +237,9 @@ impl Run {
         for (id, session) in m.sessions.iter() {
             let waits = session.waits();
             assert!(!(waits && self.linked_sessions.contains(id)), "{id} both waits and is linked");
-            let timed =
-                waits || matches!(session.state, State::Passing { .. } | State::Linked) || session.handoff.is_none();
+            let timed = waits
+                || matches!(session.state, State::Passing { .. } | State::Linked { .. })
+                || session.handoff.is_none();
             assert!(timed, "{id} waits for a claim that is there");
             let ended = matches!(session.state, State::Passing { ended: Some(_), .. });
             assert!(ended || m.conns.get(session.debugger).is_some(), "{id} has no debugger");

@@ -1,0 +1,45 @@
+//! The plans before anything listens, each put into its owner's kernel as soon as the owner is up: links and addresses may
+//! come later.
+
+use std::io;
+use std::sync::Arc;
+
+use distributor::Group;
+use netns::{Host, HostError};
+use sysplex::{Lpar, Sysplex};
+use tokio::task::JoinHandle;
+
+use super::{Applied, Exits, PlexError, SharedBackend, run};
+
+pub(in crate::plex) struct FirstPlans {
+    plans: Applied,
+    backend: SharedBackend,
+    running: Vec<JoinHandle<Result<(), HostError>>>,
+}
+
+impl FirstPlans {
+    pub(in crate::plex) fn new(sysplex: &Sysplex, backend: &SharedBackend) -> Self {
+        let plans = Group::new(sysplex).plans();
+        Self { plans, backend: Arc::clone(backend), running: Vec::new() }
+    }
+
+    pub(in crate::plex) fn host_is_up(&mut self, lpar: &Lpar, host: &Arc<Host>, exits: &Exits) {
+        if let Some(plan) = self.plans.get(&lpar.index) {
+            let scripts = self.backend.render(None, plan, &[]);
+            let (host, exits) = (Arc::clone(host), exits.clone());
+            self.running.push(tokio::spawn(async move {
+                for script in scripts {
+                    run(&host, &exits, &script).await?;
+                }
+                Ok(())
+            }));
+        }
+    }
+
+    pub(in crate::plex) async fn applied(self) -> Result<Applied, PlexError> {
+        for script in self.running {
+            script.await.map_err(io::Error::other)??;
+        }
+        Ok(self.plans)
+    }
+}

@@ -1,0 +1,180 @@
+//! The distributor at work: watches which sockets listen where, plans, and puts the plan into the owners' kernels; and the
+//! sysplex group, whose members take DVIPAs over from each other.
+
+mod first;
+mod handle;
+mod observe;
+mod takeover;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use distributor::group::Message;
+use distributor::{Affinity, Backend, Connection, Group, OwnerPlan, Places, Script, Tables};
+use evidence::{Event, SocketView, What, monotonic_ns};
+use netns::{Host, HostError};
+use sysplex::{LparIndex, Sysplex};
+
+pub use handle::Handle;
+
+pub(super) use first::FirstPlans;
+
+use super::journal::Journal;
+use super::tasks::{self, Exits};
+use super::{Hosts, PlexError};
+
+/// How often the listeners are looked at when no event says that something changed: a program that is not the lab's own may
+/// listen without a word.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
+/// A backend that can be shared.
+pub type SharedBackend = Arc<dyn Backend + Send + Sync>;
+
+/// What each owner's kernel follows.
+pub type Applied = BTreeMap<LparIndex, OwnerPlan>;
+
+/// Plans and applies; one per lab.
+pub struct Distributor {
+    sysplex: Sysplex,
+    hosts: Arc<Hosts>,
+    backend: SharedBackend,
+    views: BTreeMap<LparIndex, SocketView>,
+    group: Group,
+    applied: Applied,
+    /// Where the kernels have each DVIPA.
+    places: Places,
+    /// When TSR was last computed.
+    responsive: Option<Instant>,
+    journal: Journal,
+}
+
+impl Distributor {
+    /// The distributor of this sysplex, every DVIPA with its owner, and what their kernels follow already.
+    ///
+    /// # Errors
+    /// When an LPAR is down.
+    pub fn new(
+        sysplex: &Sysplex,
+        hosts: &Arc<Hosts>,
+        backend: SharedBackend,
+        applied: Applied,
+        journal: &Journal,
+    ) -> Result<Self, PlexError> {
+        let mut views = BTreeMap::new();
+        for lpar in &sysplex.lpars {
+            views.insert(lpar.index, hosts.inside(&lpar.name, SocketView::open)?);
+        }
+        let group = Group::new(sysplex);
+        let (sysplex, hosts, journal) = (sysplex.clone(), Arc::clone(hosts), journal.clone());
+        let places = group.places();
+        Ok(Self { sysplex, hosts, backend, views, group, applied, places, responsive: None, journal })
+    }
+
+    /// Looks, plans, and applies what has changed.
+    ///
+    /// # Errors
+    /// When the kernel or the backend's tool refuses.
+    pub async fn refresh(&mut self) -> Result<(), PlexError> {
+        let (seen, open) = self.observe()?;
+        let messages = self.group.observe(seen);
+        self.say(messages);
+        self.bring_about().await?;
+        self.time_affinities(&open).await
+    }
+
+    /// Makes the kernels follow the group: first who owns what, then how it is distributed.
+    async fn bring_about(&mut self) -> Result<(), PlexError> {
+        let plans = self.group.plans();
+        if self.places != self.group.places() {
+            self.take_over(&plans).await?;
+        }
+        for (&owner, next) in &plans {
+            self.follow(owner, next, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings one owner's kernel from what it follows to `next`; nothing when that is the same.
+    async fn follow(
+        &mut self,
+        owner: LparIndex,
+        next: &OwnerPlan,
+        connections: &[Connection],
+    ) -> Result<(), PlexError> {
+        let previous = self.applied.get(&owner);
+        if previous == Some(next) && connections.is_empty() {
+            return Ok(());
+        }
+        let scripts = self.backend.render(previous, next, connections);
+        self.run(owner, &scripts).await?;
+        self.applied.insert(owner, next.clone());
+        Ok(())
+    }
+
+    /// Affinities: those with an open connection are held, the timer of others starts.
+    async fn time_affinities(&mut self, open: &observe::Open) -> Result<(), PlexError> {
+        let timed: BTreeMap<(IpAddr, u16), Duration> = observe::timed_ports(self.applied.values());
+        if timed.is_empty() {
+            return Ok(());
+        }
+        let owners: Vec<LparIndex> = self.applied.keys().copied().filter(|&lpar| self.group.is_up(lpar)).collect();
+        for owner in owners {
+            let affinities = self.tables(owner).await?.affinities;
+            let timers = affinities.iter().filter_map(|affinity| {
+                let time = *timed.get(&(affinity.dvipa.ip(), affinity.dvipa.port()))?;
+                observe::timer(affinity, time, open).map(|time| (*affinity, time))
+            });
+            let timers: Vec<(Affinity, Duration)> = timers.collect();
+            let scripts = self.backend.affinity_timers(&timers);
+            // An affinity that expired since it was read cannot be set; the next look will show.
+            let _ = self.run(owner, &scripts).await;
+        }
+        Ok(())
+    }
+
+    /// What an owner's kernel holds.
+    async fn tables(&self, owner: LparIndex) -> Result<Tables, PlexError> {
+        read_tables(&self.sysplex, &self.hosts, &self.backend, owner).await
+    }
+
+    async fn run(&self, on: LparIndex, scripts: &[Script]) -> Result<(), PlexError> {
+        let Some(lpar) = self.sysplex.lpar(on) else { return Ok(()) };
+        let (host, exits) = self.hosts.get(&lpar.name)?;
+        for script in scripts {
+            run(host, exits, script).await?;
+        }
+        Ok(())
+    }
+
+    /// Console messages become events of their systems.
+    fn say(&self, messages: Vec<Message>) {
+        for Message { on, text } in messages {
+            let system = self.sysplex.lpar(on).map(|lpar| lpar.name.clone()).unwrap_or_default();
+            let what = What::Console { text };
+            self.journal.add(Event { t_ns: monotonic_ns(), system, task: "TCPIP".into(), pid: 0, what });
+        }
+    }
+}
+
+async fn read_tables(
+    sysplex: &Sysplex,
+    hosts: &Hosts,
+    backend: &SharedBackend,
+    owner: LparIndex,
+) -> Result<Tables, PlexError> {
+    let Some(lpar) = sysplex.lpar(owner) else { return Ok(Tables::default()) };
+    let (host, exits) = hosts.get(&lpar.name)?;
+    let mut outputs = Vec::new();
+    for script in backend.read() {
+        outputs.push(run(host, exits, &script).await?);
+    }
+    backend.parse(&outputs).map_err(|e| PlexError::Io(io::Error::other(e)))
+}
+
+async fn run(host: &Host, exits: &Exits, script: &Script) -> Result<String, HostError> {
+    let argv = [script.program.to_owned()].into_iter().chain(script.args.iter().cloned()).collect();
+    tasks::run_tool(host, exits, argv, &script.stdin).await
+}

@@ -1,0 +1,148 @@
+//! What the kernels show, as the group wants to know it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use distributor::{Affinity, Connection, OwnerPlan, Queues, Seen, Tsr};
+use evidence::{TcpSocket, TcpState};
+use sysplex::LparIndex;
+
+use super::Distributor;
+
+/// How often TSR is computed. (On z/OS about every minute; a lab is looked at for less long.)
+const RESPONSIVE_EVERY: Duration = Duration::from_secs(1);
+
+/// Clients with an open connection to a DVIPA's port.
+pub(super) type Open = BTreeSet<(IpAddr, SocketAddr)>;
+
+/// Sockets of each LPAR.
+type Sockets = BTreeMap<LparIndex, Vec<TcpSocket>>;
+
+impl Distributor {
+    /// Looks at all LPARs that are up.
+    pub(super) fn observe(&mut self) -> io::Result<(Seen, Open)> {
+        let listeners = self.look(|view| view.listeners())?;
+        let responsive = self.responsive.is_none_or(|last| last.elapsed() >= RESPONSIVE_EVERY);
+        let connections = if responsive || self.group.wants_connections() {
+            self.look(|view| view.connections())?
+        } else {
+            Sockets::new()
+        };
+        let mut tsr = self.group.state().tsr.clone();
+        if responsive {
+            self.responsive = Some(Instant::now());
+            tsr = responsiveness(&self.group.listed_ports(), &listeners, &connections);
+        }
+        let (active, open) = count(&connections, |socket| self.is_distributed(socket));
+        let addresses = |sockets: Vec<TcpSocket>| sockets.into_iter().map(|socket| socket.local).collect();
+        let listeners = listeners.into_iter().map(|(lpar, sockets)| (lpar, addresses(sockets))).collect();
+        Ok((Seen { listeners, active, tsr }, open))
+    }
+
+    /// The connections to these DVIPAs that the targets have, for a new owner's table.
+    pub(super) fn connections_to(&self, dvipas: &BTreeSet<IpAddr>) -> io::Result<Vec<Connection>> {
+        let sockets = self.look(|view| view.connections())?;
+        let mut connections = Vec::new();
+        for (target, sockets) in sockets {
+            // Half-open ones too; those whose client has gone are nobody's any more.
+            let theirs = sockets.iter().filter(|socket| dvipas.contains(&socket.local.ip()));
+            connections.extend(theirs.map(|socket| Connection { client: socket.peer, dvipa: socket.local, target }));
+        }
+        Ok(connections)
+    }
+
+    fn look(&self, look: impl Fn(&evidence::SocketView) -> io::Result<Vec<TcpSocket>>) -> io::Result<Sockets> {
+        let up = self.views.iter().filter(|(lpar, _)| self.group.is_up(**lpar));
+        up.map(|(&lpar, view)| Ok((lpar, look(view)?))).collect()
+    }
+
+    fn is_distributed(&self, socket: &TcpSocket) -> bool {
+        self.sysplex.dvipa(socket.local.ip()).is_some()
+    }
+}
+
+/// Connections per target and port, and per client and port.
+fn count(
+    sockets: &Sockets,
+    is_distributed: impl Fn(&TcpSocket) -> bool,
+) -> (BTreeMap<(LparIndex, SocketAddr), u32>, Open) {
+    let (mut active, mut open) = (BTreeMap::new(), Open::new());
+    for (&lpar, sockets) in sockets {
+        let all = sockets.iter().filter(|socket| is_distributed(socket));
+        for socket in all.filter(|socket| matches!(socket.state, TcpState::Established | TcpState::SynReceived)) {
+            *active.entry((lpar, socket.local)).or_insert(0) += 1;
+            open.insert((socket.peer.ip(), socket.local));
+        }
+    }
+    (active, open)
+}
+
+fn responsiveness(
+    ports: &BTreeSet<SocketAddr>,
+    listeners: &Sockets,
+    connections: &Sockets,
+) -> BTreeMap<(LparIndex, SocketAddr), Tsr> {
+    let mut found = BTreeMap::new();
+    for (&lpar, sockets) in listeners {
+        let connections = connections.get(&lpar).map(Vec::as_slice).unwrap_or_default();
+        for &at in ports {
+            let takes = |socket: &&TcpSocket| {
+                socket.local.port() == at.port() && (socket.local.ip() == at.ip() || socket.local.ip().is_unspecified())
+            };
+            let Some(listener) = sockets.iter().find(takes) else { continue };
+            let in_state =
+                |state| connections.iter().filter(|socket| socket.local == at && socket.state == state).count();
+            let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+            let queues = Queues {
+                waiting: listener.waiting,
+                most: listener.backlog,
+                half_open: small(in_state(TcpState::SynReceived)),
+                established: small(in_state(TcpState::Established)),
+            };
+            found.insert((lpar, at), Tsr::of(queues, true));
+        }
+    }
+    found.retain(|_, tsr| *tsr != Tsr::default());
+    found
+}
+
+/// Ports with TIMEDAFFINITY, and its time.
+pub(super) fn timed_ports<'a>(plans: impl Iterator<Item = &'a OwnerPlan>) -> BTreeMap<(IpAddr, u16), Duration> {
+    let ports = plans.flat_map(|plan| &plan.dvipas).flat_map(|(&address, dvipa)| {
+        dvipa.ports.iter().map(move |(&port, plan)| ((address, port), plan.timed_affinity))
+    });
+    ports.filter(|(_, time)| !time.is_zero()).collect()
+}
+
+/// The time that an affinity is to have from now on; nothing when what it has is right. Its timer runs when it has less than it
+/// has while a connection is open, and it starts when the last one has closed.
+pub(super) fn timer(affinity: &Affinity, time: Duration, open: &Open) -> Option<Duration> {
+    /// As long as no timer runs, an affinity has a day, less what has passed since the last connection was made.
+    const HELD: Duration = Duration::from_secs(24 * 3600);
+    let runs = affinity.expires <= time;
+    match (open.contains(&(affinity.client, affinity.dvipa)), runs) {
+        (true, true) => Some(HELD),
+        (false, false) => Some(time),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_timer_starts_after_the_last_close_and_a_new_connection_stops_it() {
+        let dvipa = "10.10.10.1:4035".parse().expect("an address");
+        let client = "10.10.10.101".parse().expect("an address");
+        let target = LparIndex::new(1).expect("an LPAR");
+        let affinity = |seconds| Affinity { client, dvipa, target, expires: Duration::from_secs(seconds) };
+        let (time, open) = (Duration::from_secs(30), Open::from([(client, dvipa)]));
+        assert_eq!(timer(&affinity(86_399), time, &open), None, "held");
+        assert_eq!(timer(&affinity(86_399), time, &Open::new()), Some(time), "the last one has closed");
+        assert_eq!(timer(&affinity(29), time, &Open::new()), None, "it runs");
+        assert_eq!(timer(&affinity(3), time, &open), Some(Duration::from_secs(86_400)), "a new one within it");
+    }
+}

@@ -1,0 +1,153 @@
+//! Moving DVIPAs from owner to owner, so that no connection to a surviving target notices.
+//!
+//! A new owner first learns the connections, from the sockets of the targets, and how to distribute; then it has the address
+//! and announces it; then it looks again for connections that came about meanwhile. Until that is done it does not answer
+//! what belongs to no connection it knows: the client asks again. Last, the old owner lets go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use distributor::{Connection, OwnerPlan, Place, Places};
+use netns::{Batch, NetNs, inside};
+use sysplex::LparIndex;
+
+use super::{Distributor, PlexError};
+use crate::plex::network;
+
+impl Distributor {
+    pub(super) async fn take_over(&mut self, plans: &BTreeMap<LparIndex, OwnerPlan>) -> Result<(), PlexError> {
+        let next = self.group.places();
+        let gained = gained(&self.places, &next);
+        for (&owner, dvipas) in &gained {
+            let known = self.connections_to(dvipas)?;
+            let plan = plans.get(&owner).cloned().unwrap_or_default();
+            self.learn(owner, &OwnerPlan { settling: dvipas.clone(), ..plan }, known, dvipas).await?;
+        }
+        self.place(&next, |place| place == Place::Lan, true)?;
+        for (&owner, dvipas) in &gained {
+            let known = self.connections_to(dvipas)?;
+            let plan = plans.get(&owner).cloned().unwrap_or_default();
+            self.learn(owner, &plan, known, dvipas).await?;
+        }
+        self.place(&next, |_| true, false)?;
+        self.let_go(plans).await?;
+        self.places = next;
+        Ok(())
+    }
+
+    /// An LPAR is gone: what was sent to it is forgotten, so that a client learns of it as soon as it speaks.
+    pub(super) async fn forget_target(&mut self, gone: LparIndex) -> Result<(), PlexError> {
+        self.places.retain(|(lpar, _), _| *lpar != gone);
+        self.applied.remove(&gone);
+        let owners: Vec<LparIndex> = self.applied.keys().copied().collect();
+        for owner in owners {
+            self.forget(owner, |connection| connection.target == gone).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives a new owner its plan and connections. What it may still know from an earlier time is not true any more.
+    async fn learn(
+        &mut self,
+        owner: LparIndex,
+        plan: &OwnerPlan,
+        known: Vec<Connection>,
+        dvipas: &BTreeSet<IpAddr>,
+    ) -> Result<(), PlexError> {
+        let has = if self.applied.contains_key(&owner) { self.tables(owner).await?.vcrt } else { Vec::new() };
+        let has: BTreeSet<Connection> = has.iter().map(distributor::VcrtEntry::connection).collect();
+        let ends: BTreeSet<_> = known.iter().map(|connection| (connection.client, connection.dvipa)).collect();
+        let wrong: Vec<Connection> = has
+            .iter()
+            .filter(|c| dvipas.contains(&c.dvipa.ip()) && ends.contains(&(c.client, c.dvipa)) && !known.contains(c))
+            .copied()
+            .collect();
+        self.run(owner, &self.backend.forget(&wrong)).await?;
+        let new: Vec<Connection> = known.into_iter().filter(|connection| !has.contains(connection)).collect();
+        self.follow(owner, plan, &new).await
+    }
+
+    /// Who owns nothing of a DVIPA any more distributes it no more, and forgets its connections.
+    async fn let_go(&mut self, plans: &BTreeMap<LparIndex, OwnerPlan>) -> Result<(), PlexError> {
+        let before: Vec<LparIndex> = self.applied.keys().copied().filter(|&lpar| self.group.is_up(lpar)).collect();
+        for owner in before {
+            let plan = plans.get(&owner).cloned().unwrap_or_default();
+            let lost = |address: IpAddr| !plan.dvipas.contains_key(&address);
+            if self.applied.get(&owner).is_some_and(|old| old.dvipas.keys().any(|&address| lost(address))) {
+                self.follow(owner, &plan, &[]).await?;
+                self.forget(owner, |connection| lost(connection.dvipa.ip())).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, owner: LparIndex, which: impl Fn(&Connection) -> bool) -> Result<(), PlexError> {
+        if !self.group.is_up(owner) {
+            return Ok(());
+        }
+        // An entry that expires between reading and forgetting makes the whole script fail; then it is read again.
+        for attempt in 0.. {
+            let entries = self.tables(owner).await?.vcrt;
+            let gone: Vec<_> = entries.iter().map(distributor::VcrtEntry::connection).filter(&which).collect();
+            match self.run(owner, &self.backend.forget(&gone)).await {
+                Err(_) if attempt < 5 => {}
+                result => return result,
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the addresses of every LPAR to their next places: adds those that `wanted` picks, and, unless `only_add`, takes away
+    /// what is elsewhere now.
+    fn place(&self, next: &Places, wanted: impl Fn(Place) -> bool, only_add: bool) -> Result<(), PlexError> {
+        for lpar in self.sysplex.lpars.iter().filter(|lpar| self.group.is_up(lpar.index)) {
+            let mut batch = Batch::default();
+            let (mut changes, mut announce) = (false, false);
+            for dvipa in &self.sysplex.dvipas {
+                let (key, prefix) = ((lpar.index, dvipa.address), network::host_prefix(dvipa.address));
+                let (before, after) = (self.places.get(&key).copied(), next.get(&key).copied());
+                if before == after {
+                    continue;
+                }
+                // On the LAN it was added in the first round.
+                if let Some(place) = after.filter(|&place| wanted(place) && (only_add || place != Place::Lan)) {
+                    batch.address(network::link_of(place), dvipa.address, prefix);
+                    changes = true;
+                    announce |= place == Place::Lan;
+                }
+                if let (Some(place), false) = (before, only_add) {
+                    batch.remove_address(network::link_of(place), dvipa.address, prefix);
+                    changes = true;
+                }
+            }
+            if announce {
+                let position = lpar.index.get() as usize - 1;
+                batch.hardware_address(network::LAN_LINK, network::lan_mac(position));
+            }
+            if changes {
+                self.commit(&lpar.name, batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&self, host: &str, batch: Batch) -> Result<(), PlexError> {
+        let netns: &NetNs = self.hosts.get(host)?.0.netns();
+        let done = inside(netns, || {
+            let mut socket = Batch::socket()?;
+            batch.commit(&mut socket).map_err(std::io::Error::other)
+        });
+        Ok(done?)
+    }
+}
+
+/// The DVIPAs that each LPAR comes to own.
+fn gained(before: &Places, next: &Places) -> BTreeMap<LparIndex, BTreeSet<IpAddr>> {
+    let mut gained: BTreeMap<LparIndex, BTreeSet<IpAddr>> = BTreeMap::new();
+    for (&(lpar, address), place) in next {
+        if *place == Place::Lan && before.get(&(lpar, address)) != Some(&Place::Lan) {
+            gained.entry(lpar).or_default().insert(address);
+        }
+    }
+    gained
+}
