@@ -16,6 +16,8 @@
 
 mod backend;
 pub mod group;
+mod iptables;
+mod ipvs;
 mod nftables;
 mod plan;
 mod routes;
@@ -25,6 +27,8 @@ pub mod vary;
 
 pub use backend::{Affinity, Backend, Connection, ReadError, Script, Tables, VcrtEntry, VdptEntry};
 pub use group::{Group, Place, Places, Seen};
+pub use iptables::Iptables;
+pub use ipvs::Ipvs;
 pub use nftables::Nftables;
 pub use plan::{DvipaPlan, OwnerPlan, PortPlan, PortRange, Quiesced, State, mark, plan};
 pub use routes::{MarkRoute, Segment, routes_for, routes6_for};

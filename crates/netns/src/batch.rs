@@ -116,6 +116,13 @@ impl Batch {
         self.push(format!("link {index} up"), 0, RouteNetlinkMessage::SetLink(link(index, true, vec![])));
     }
 
+    /// Takes a link down.
+    pub fn link_down(&mut self, index: u32) {
+        let mut message = link(index, true, vec![]);
+        message.header.flags -= LinkFlags::Up; // of those that change
+        self.push(format!("link {index} down"), 0, RouteNetlinkMessage::SetLink(message));
+    }
+
     /// Settings of a link.
     pub fn link_conf(&mut self, conf: &LinkConf) {
         const IFLA_AF_SPEC: u16 = 26;

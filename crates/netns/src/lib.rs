@@ -22,6 +22,7 @@ mod host;
 mod init;
 mod inside;
 mod keeper;
+mod read;
 pub mod realm;
 mod sock;
 #[allow(unsafe_code)] // fork, clone3 and a descriptor from clone3 have no safe form; each use says why it is sound
@@ -33,6 +34,7 @@ pub use config::{LinkConf, NetConfig, Route, Rule};
 pub use host::{Exit, Host, HostError, Making, Network, Running, Task};
 pub use inside::{NetNs, inside};
 pub use keeper::HostSpec;
+pub use read::{LinkAddress, addresses};
 pub use wire::Wirer;
 
 /// Where every host sees the directory of the lab's own programs.

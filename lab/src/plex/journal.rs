@@ -34,6 +34,8 @@ pub struct TaskExit {
     pub how: String,
     /// The last lines that it printed.
     pub last_words: Vec<String>,
+    /// When, `CLOCK_MONOTONIC`.
+    pub t_ns: u64,
 }
 
 /// What the journal holds at one moment.
@@ -53,7 +55,12 @@ impl<'a> View<'a> {
 
     /// The end of a task.
     pub fn exit_of(self, system: &str, task: &str) -> Option<&'a TaskExit> {
-        self.exits.iter().find(|exit| exit.system == system && exit.task == task)
+        self.exit_since(system, task, 0)
+    }
+
+    /// The first end of a task since then.
+    pub fn exit_since(self, system: &str, task: &str, t_ns: u64) -> Option<&'a TaskExit> {
+        self.exits.iter().find(|exit| exit.system == system && exit.task == task && exit.t_ns >= t_ns)
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distributor::Group;
-use evidence::{HubState, Recorder, SocketView, Tap, What};
+use evidence::{Event, HubState, Recorder, SocketView, Tap, What, monotonic_ns};
 use netns::{Host, HostError, HostSpec, Network, Wirer, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
 
@@ -198,26 +198,66 @@ impl Plex {
                 self.started.push(handle);
             }
             for (lpar, task) in &group {
-                self.wait_until_ready(lpar, task, within).await?;
+                self.wait_until_ready(lpar, task, within, 0).await?;
             }
         }
         self.distribution.settle().await
     }
 
-    async fn wait_until_ready(&self, lpar: &Lpar, task: &StartedTask, within: Duration) -> Result<(), PlexError> {
+    /// A started task is started (again).
+    ///
+    /// # Errors
+    /// When it does not come up within `within`.
+    pub async fn start_again(&mut self, lpar: &Lpar, task: &StartedTask, within: Duration) -> Result<(), PlexError> {
+        let since = monotonic_ns();
+        self.started.retain(|handle| handle.system != lpar.name || handle.name != task.name());
+        let handle = self.start(&lpar.name, task.name(), tasks::started_task(task)).await?;
+        self.started.push(handle);
+        self.wait_until_ready(lpar, task, within, since).await?;
+        self.distribution.settle().await
+    }
+
+    /// An LPAR is gone without a word: first its links, so that nobody hears the end of its processes, then those.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or nobody can take over what it had.
+    pub async fn crash(&self, lpar: &Lpar) -> Result<Vec<String>, PlexError> {
+        network::unplug(lpar)?;
+        let init = rustix::process::Pid::from_raw(self.hosts.get(&lpar.name)?.0.init);
+        if let Some(init) = init {
+            rustix::process::kill_process(init, rustix::process::Signal::KILL).map_err(io::Error::from)?;
+        }
+        self.distribution.crashed(lpar.index).await
+    }
+
+    /// The first ready, or end, of the task that counts is one since `since_ns`.
+    async fn wait_until_ready(
+        &self,
+        lpar: &Lpar,
+        task: &StartedTask,
+        within: Duration,
+        since_ns: u64,
+    ) -> Result<(), PlexError> {
         let has_hub = matches!(task, StartedTask::DebugManager { hub: Some(_), .. });
         let (system, name) = (lpar.name.as_str(), task.name());
         let ready = self.journal.wait_for(within, |view| {
-            if let Some(exit) = view.exit_of(system, name) {
+            if let Some(exit) = view.exit_since(system, name, since_ns) {
                 return Some(Err(exit.clone()));
             }
-            let mut own = view.events.iter().filter(|event| event.system == system && event.task == name);
+            let is_own = |event: &&Event| event.system == system && event.task == name && event.t_ns >= since_ns;
+            let mut own = view.events.iter().filter(is_own);
             let is_ready = own.clone().any(|event| matches!(event.what, What::Ready {}));
             let hub = own.any(|event| matches!(event.what, What::Hub { state, .. } if state != HubState::Off));
             (is_ready && (hub || !has_hub)).then_some(Ok(()))
         });
         let how = || format!("not ready within {}", humantime::format_duration(within));
-        let silent = || TaskExit { system: system.into(), task: name.into(), how: how(), last_words: Vec::new() };
+        let silent = || TaskExit {
+            system: system.into(),
+            task: name.into(),
+            how: how(),
+            last_words: Vec::new(),
+            t_ns: monotonic_ns(),
+        };
         ready.await.unwrap_or_else(|| Err(silent())).map_err(PlexError::Task)
     }
 }

@@ -1,5 +1,6 @@
 //! From a sysplex to links and configurations: pure.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use distributor::{MarkRoute, Place, Places, Segment, routes_for, routes6_for};
@@ -49,6 +50,14 @@ pub(super) fn links(position: usize, netns: &NetNs, is_lpar: bool) -> Batch {
         batch.veth(&Veth { outer, bridge: XCF_BRIDGE, inner, mac: None, netns });
     }
     batch
+}
+
+/// Takes the links of an LPAR down, at the fabric's end; to be called in the fabric.
+pub(super) fn unplug(lpar: &Lpar) -> io::Result<()> {
+    let mut batch = Batch::default();
+    batch.link_down(LAN_PORTS + lpar.index.get());
+    batch.link_down(XCF_PORTS + lpar.index.get());
+    batch.commit(&mut Batch::socket()?).map_err(io::Error::other)
 }
 
 /// The hardware address of a host on the LAN: known, so that it can be set again, which makes the kernel announce the host's
@@ -180,7 +189,7 @@ fn workstation_config(sysplex: &Sysplex, workstation: &Workstation, ipv6: bool) 
 }
 
 /// No IPv6 in the fabric, whose bridges and ports would chatter too; to be called in the fabric before it has links.
-pub(super) fn quiet_fabric() -> std::io::Result<()> {
+pub(super) fn quiet_fabric() -> io::Result<()> {
     if kernel_has_ipv6() {
         std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")?;
     }

@@ -18,6 +18,8 @@ use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
 use super::journal::{Journal, TaskExit, parse_line};
+use crate::scenario::Logon;
+use crate::scenario::acts::{Calls, Then};
 
 /// Lines of output that are kept for the report of a failure.
 const LAST_WORDS: usize = 20;
@@ -60,11 +62,37 @@ pub fn job(job: &str, user: &str, test: &str) -> Vec<String> {
 }
 
 /// The command line of a client.
-pub fn client(user: &str, via: &str, sessions: usize, timeout: std::time::Duration) -> Vec<String> {
+pub fn client(logon: &Logon, sessions: usize, timeout: std::time::Duration) -> Vec<String> {
     // A client that expects nothing still waits; it ends with the lab.
     let (sessions, timeout) = (sessions.max(1).to_string(), format!("{}ms", timeout.as_millis()));
-    let argv = ["--user", user, "--connect", via, "--sessions", &sessions, "--timeout", &timeout, "--hold"];
-    [program("client-stub")].into_iter().chain(argv.map(str::to_owned)).collect()
+    let via = logon.via.to_string();
+    let argv = ["--user", &logon.user, "--connect", &via, "--sessions", &sessions, "--timeout", &timeout, "--hold"];
+    let encrypted_first = logon.encrypted_first.then(|| "--encrypted-first".to_owned());
+    [program("client-stub")].into_iter().chain(argv.map(str::to_owned)).chain(encrypted_first).collect()
+}
+
+/// The command line of callers.
+pub fn callers(calls: &Calls) -> Vec<String> {
+    let (count, parallel) = (calls.count.to_string(), calls.parallel.to_string());
+    let timeout = format!("{}ms", calls.timeout.as_millis());
+    let to = calls.to.to_string();
+    let argv =
+        ["call", "--name", &calls.name, "--to", &to, "--count", &count, "--parallel", &parallel, "--timeout", &timeout];
+    let mut argv: Vec<String> = argv.map(str::to_owned).to_vec();
+    match calls.then {
+        Then::Bye => {}
+        Then::Keep(time) => argv.extend(["--keep".into(), format!("{}ms", time.as_millis())]),
+        Then::Hold => argv.push("--hold".into()),
+        Then::Get { bytes, rate } => {
+            argv.extend(["--get".into(), bytes.to_string(), "--rate".into(), rate.to_string()]);
+        }
+    }
+    [program("traffic-stub")].into_iter().chain(argv).collect()
+}
+
+/// The command line by which an operator speaks to the Debug Manager of an LPAR.
+pub fn operator(command: &str) -> Vec<String> {
+    [program("dbgmgr"), "ctl".into(), "--run-dir".into(), RUN_DIR.into(), command.into()].to_vec()
 }
 
 /// The command line of strangers.
@@ -142,7 +170,8 @@ impl Starter {
         tokio::spawn(async move {
             let said = tokio::join!(read_events(events, &journal, &system, &task), read_output(output, log)).1;
             let how = exit.await.map_or_else(|_| "its system went down".to_owned(), in_words);
-            journal.ended(TaskExit { system, task, how, last_words: said.into() });
+            let t_ns = evidence::monotonic_ns();
+            journal.ended(TaskExit { system, task, how, last_words: said.into(), t_ns });
         });
         Ok(TaskHandle { system: host.name.clone(), name: name.into(), running, stdin: Some(stdin_write) })
     }

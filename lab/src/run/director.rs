@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use distributor::Backend;
@@ -11,15 +11,16 @@ use evidence::monotonic_ns;
 use netns::Network;
 use serde::{Deserialize, Serialize};
 
+use super::acts::describe;
 use super::diagnose::{Failure, diagnose};
 use super::figure4::{self, ms_since};
 use super::progress::Progress;
 use super::result::{ScenarioResult, Verdict};
 use super::snapshot::incomplete;
-use super::steps::{Stage, StepError};
+use super::steps::{Purposes, Stage, StepError};
 use crate::plex::journal::{Journal, TaskExit, View};
 use crate::plex::{Plex, PlexError};
-use crate::scenario::{ExpectFailure, Scenario, Symptom};
+use crate::scenario::{Action, ExpectFailure, Scenario, Symptom};
 
 /// How long started tasks may take to come up.
 const TASKS_WITHIN: Duration = Duration::from_secs(10);
@@ -123,13 +124,19 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
     let watcher = orders.progress.follow(&journal, &orders.scenario, start);
     let started: Vec<_> = plex.started.iter().map(|task| (task.system.clone(), task.name.clone())).collect();
     let mut stage = Stage::new(plex, &orders.scenario);
+    let purposes = Arc::clone(&stage.ended_on_purpose);
+    let mut acts = Vec::new();
     let mut error = None;
-    for step in &orders.scenario.steps {
+    for (step, n) in orders.scenario.steps.iter().zip(1..) {
         let done = tokio::select! {
             biased;
             done = stage.step(step) => done,
-            exit = any_exit(&journal, &started) => Err(Failure::new(Symptom::TaskFailed, ended_amid(&exit)).into()),
+            exit = any_exit(&journal, &started, &purposes) => Err(Failure::new(Symptom::TaskFailed, ended_amid(&exit)).into()),
         };
+        if let Action::Act(act) = &step.action {
+            let name = describe(act, &orders.scenario.sysplex);
+            acts.push(orders.progress.act(n, name, done.is_ok(), ms_since(start, monotonic_ns())));
+        }
         if let Err(e) = done {
             error = Some(e);
             break;
@@ -140,19 +147,22 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
     watcher.finish().await;
     let events = journal.events();
     result.steps = handoffs.iter().flat_map(|handoff| figure4::report(&events, handoff, start)).collect();
+    result.steps.extend(acts);
     result.evidence = proofs;
     match error {
         None => conclude(plex, result),
         Some(StepError::Lab(e)) => {
-            result.reason = Some(with_exits(format!("the lab failed, not the scenario: {e}"), &journal, &started));
+            result.reason =
+                Some(with_exits(format!("the lab failed, not the scenario: {e}"), &journal, &started, &purposes));
         }
         Some(StepError::Failed(failure)) => {
             result.verdict = Verdict::Failed;
             result.symptom = Some(failure.symptom);
             let cause = diagnose(&plex.sysplex, &events, &failure);
             result.cause = cause.as_ref().map(|cause| cause.code.to_owned());
-            result.reason =
-                Some(cause.map_or_else(|| with_exits(failure.what, &journal, &started), |cause| cause.sentence));
+            result.reason = Some(
+                cause.map_or_else(|| with_exits(failure.what, &journal, &started, &purposes), |cause| cause.sentence),
+            );
         }
     }
 }
@@ -160,16 +170,18 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
 /// Started tasks: system and name.
 type Started = [(String, String)];
 
-fn started_exit<'v>(view: View<'v>, started: &Started) -> Option<&'v TaskExit> {
-    started.iter().find_map(|(system, task)| view.exit_of(system, task))
+fn started_exit<'v>(view: View<'v>, started: &Started, purposes: &Purposes) -> Option<&'v TaskExit> {
+    let purposes = purposes.lock().unwrap_or_else(PoisonError::into_inner);
+    let unwanted = started.iter().filter(|task| !purposes.contains(task));
+    unwanted.into_iter().find_map(|(system, task)| view.exit_of(system, task))
 }
 
-/// Waits until a started task ends. No scenario asks for that yet, so it is the end of the scenario: what was awaited will
-/// not happen, and when its time is up nobody would know why.
-async fn any_exit(journal: &Journal, started: &Started) -> TaskExit {
+/// Waits until a started task ends that no step has ended. It is the end of the scenario: what was awaited will not happen, and
+/// when its time is up nobody would know why.
+async fn any_exit(journal: &Journal, started: &Started, purposes: &Purposes) -> TaskExit {
     let mut changes = journal.changes();
     loop {
-        if let Some(exit) = journal.look(|view| started_exit(view, started).cloned()) {
+        if let Some(exit) = journal.look(|view| started_exit(view, started, purposes).cloned()) {
             return exit;
         }
         if changes.changed().await.is_err() {
@@ -179,8 +191,8 @@ async fn any_exit(journal: &Journal, started: &Started) -> TaskExit {
 }
 
 /// A step may fail of a task's end before that is known to be the reason.
-fn with_exits(what: String, journal: &Journal, started: &Started) -> String {
-    let ended = journal.look(|view| started_exit(view, started).map(ended_amid));
+fn with_exits(what: String, journal: &Journal, started: &Started, purposes: &Purposes) -> String {
+    let ended = journal.look(|view| started_exit(view, started, purposes).map(ended_amid));
     match ended {
         Some(ended) if !what.contains(&ended) => format!("{what}; {ended}"),
         _ => what,

@@ -1,5 +1,8 @@
 //! Running scenarios: a realm for each, a director in it, and the result outside.
 
+mod acts;
+pub mod agreement;
+mod calls;
 pub mod diagnose;
 mod director;
 pub mod figure4;

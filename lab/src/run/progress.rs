@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::figure4::{self, Handoff, ms_since};
+use super::result::StepSeen;
 use crate::plex::Plex;
 use crate::plex::journal::Journal;
 use crate::scenario::{Action, Scenario};
@@ -27,6 +28,15 @@ impl Progress {
                 crate::note!("  warning {}: {}", warning.code, warning.message);
             }
         }
+    }
+
+    /// A step of the scenario that is none of the nine, done or not.
+    pub(super) fn act(self, n: u8, name: String, ok: bool, at_ms: f64) -> StepSeen {
+        if self.shown {
+            let mark = if ok { "" } else { "   NOT DONE" };
+            crate::note!("  {n:>2} {at_ms:>7.1} ms  {name}{mark}");
+        }
+        StepSeen { n, name, at_ms: Some(at_ms), ok, job: String::new() }
     }
 
     /// Says each of the nine steps when it is seen.

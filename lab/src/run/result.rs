@@ -30,7 +30,7 @@ impl Verdict {
     }
 }
 
-/// One of the nine steps of Figure 4.
+/// One of the nine steps of Figure 4, or a step of a scenario about the distributor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepSeen {
     /// Its number in the figure.
@@ -41,7 +41,7 @@ pub struct StepSeen {
     pub at_ms: Option<f64>,
     /// It happened, and after everything that it follows from.
     pub ok: bool,
-    /// The job whose handoff it belongs to.
+    /// The job whose handoff it belongs to; empty for a step that belongs to none.
     pub job: String,
 }
 
@@ -67,7 +67,7 @@ pub struct ScenarioResult {
     pub backend: String,
     /// The outcome.
     pub verdict: Verdict,
-    /// The nine steps, for each job.
+    /// The nine steps, for each job; then what else the scenario did.
     pub steps: Vec<StepSeen>,
     /// What the kernel shows.
     pub evidence: Vec<Proof>,

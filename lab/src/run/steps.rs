@@ -1,8 +1,9 @@
 //! The steps of a scenario, one after the other: act, then wait for what must be seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use evidence::{Event, What};
@@ -15,7 +16,11 @@ use super::snapshot::{self, incomplete};
 use super::watch::{attached, client_read, ended_early, job_end, job_over, not_attached, session_of, was_notified};
 use crate::plex::tasks::{self, TaskHandle};
 use crate::plex::{Plex, PlexError};
+use crate::scenario::acts::Calls;
 use crate::scenario::{Action, Expect, Logon, Scenario, Step, Submit, Symptom, WaitsFor};
+
+/// Started tasks, by system and name, whose end is no failure.
+pub(super) type Purposes = Arc<Mutex<BTreeSet<(String, String)>>>;
 
 /// What the steps have brought about so far.
 pub(super) struct Stage<'a> {
@@ -28,6 +33,10 @@ pub(super) struct Stage<'a> {
     /// The jobs that were submitted, in order.
     pub handoffs: Vec<Handoff>,
     links: BTreeMap<String, (Link, Snapshot)>,
+    /// The callers, by the name of their calls.
+    pub(super) callers: BTreeMap<String, (Calls, TaskHandle)>,
+    /// Started tasks that ended, or are about to, because a step says so.
+    pub(super) ended_on_purpose: Purposes,
     /// What the kernel has shown so far.
     pub proofs: Vec<Proof>,
 }
@@ -55,8 +64,9 @@ impl<E: Into<PlexError>> From<E> for StepError {
 impl<'a> Stage<'a> {
     /// Nothing has happened yet.
     pub(super) fn new(plex: &'a mut Plex, scenario: &'a Scenario) -> Self {
-        let (clients, jobs, strangers, links) = Default::default();
-        Self { plex, scenario, clients, jobs, strangers, handoffs: Vec::new(), links, proofs: Vec::new() }
+        let (clients, jobs, strangers, links, callers, ended_on_purpose) = Default::default();
+        let (handoffs, proofs) = Default::default();
+        Self { plex, scenario, clients, jobs, strangers, handoffs, links, callers, ended_on_purpose, proofs }
     }
 
     /// Does one step.
@@ -72,13 +82,14 @@ impl<'a> Stage<'a> {
             Action::Expect(expect) => self.expect(expect),
             Action::ExpectTask(expect) => self.expect_task(expect),
             Action::Garbage(garbage) => self.garbage(garbage, step.within).await,
+            Action::Act(act) => self.act(act, step.within).await,
         }
     }
 
     async fn logon(&mut self, logon: &Logon, within: Duration) -> Result<(), StepError> {
         self.plex.distribution.settle().await?;
         let sessions = self.scenario.sessions_of(&logon.user);
-        let argv = tasks::client(&logon.user, &logon.via.to_string(), sessions, within);
+        let argv = tasks::client(logon, sessions, within);
         let client = self.plex.start(&logon.from, &logon.user, argv).await?;
         self.clients.insert(logon.user.clone(), client);
 

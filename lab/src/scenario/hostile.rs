@@ -13,14 +13,12 @@ const MOST_SILENT: u32 = 20_000;
 
 impl Resolver<'_> {
     pub(super) fn garbage(&mut self, garbage: &raw::Garbage) -> Option<Garbage> {
-        let lpars = self.sysplex.lpars.iter().map(|lpar| lpar.name.as_str());
-        let hosts: Vec<&str> = lpars.chain(self.sysplex.workstations.iter().map(|w| w.name.as_str())).collect();
-        let from = self.one_of(&garbage.from, "LPAR or workstation", &hosts)?;
+        let from = self.host(&garbage.from)?;
         if garbage.at.get_ref().is_empty() {
             let message = "garbage for nobody: expected at least one ADDRESS:PORT, such as \"10.10.10.1:5335\"";
             self.problem(garbage.at.span(), message.into(), None);
         }
-        let at: Vec<Option<SocketAddr>> = garbage.at.get_ref().iter().map(|at| self.target(at)).collect();
+        let at: Vec<Option<SocketAddr>> = garbage.at.get_ref().iter().map(|at| self.own_address(at)).collect();
         let silent = garbage.silent.as_ref().map_or(0, |silent| *silent.get_ref());
         if let Some(found) = garbage.silent.as_ref().filter(|_| silent > MOST_SILENT) {
             self.problem(found.span(), format!("{silent} silent connections: expected at most {MOST_SILENT}"), None);
@@ -29,7 +27,7 @@ impl Resolver<'_> {
     }
 
     /// An address that is one of the sysplex' own: nothing is thrown at anybody else.
-    fn target(&mut self, at: &Spanned<String>) -> Option<SocketAddr> {
+    pub(super) fn own_address(&mut self, at: &Spanned<String>) -> Option<SocketAddr> {
         let Ok(address) = at.get_ref().parse::<SocketAddr>() else {
             let message = format!("`{}` is no address: expected ADDRESS:PORT, such as 10.10.10.1:5335", at.get_ref());
             self.problem(at.span(), message, None);

@@ -1,5 +1,6 @@
 //! Scenarios: what happens in a sysplex, and what must be seen.
 
+pub mod acts;
 mod hostile;
 mod raw;
 mod resolve;
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use acts::Act;
 use serde::{Deserialize, Serialize};
 use sysplex::Sysplex;
 
@@ -89,6 +91,8 @@ pub enum Action {
     ExpectTask(ExpectTask),
     /// Strangers come, say nothing or throw garbage, and stay until the end of the scenario.
     Garbage(Garbage),
+    /// Something happens to the sysplex, or is seen of its distributor.
+    Act(Act),
 }
 
 /// A logon.
@@ -102,6 +106,8 @@ pub struct Logon {
     pub via: SocketAddr,
     /// The LPAR on which it must land.
     pub on: Option<String>,
+    /// The client tries to encrypt first, and retries without.
+    pub encrypted_first: bool,
 }
 
 /// A job.
@@ -195,6 +201,12 @@ pub enum Symptom {
     EngineTurnedAway,
     /// The debug conversation broke off.
     SessionBroken,
+    /// Calls were not answered, or broke off.
+    CallsFailed,
+    /// Calls landed on other LPARs than they must.
+    CallsElsewhere,
+    /// An operator's command was refused, or was not and should have been, or said something else.
+    CommandAnswered,
     /// A step was not done in time, for none of the reasons above.
     StepTimedOut,
     /// All went well for the user, and the kernel's evidence says otherwise.
@@ -203,7 +215,7 @@ pub enum Symptom {
 
 impl Symptom {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::TaskFailed,
         Self::LogonFailed,
         Self::LogonElsewhere,
@@ -213,6 +225,9 @@ impl Symptom {
         Self::EngineConnectionTimedOut,
         Self::EngineTurnedAway,
         Self::SessionBroken,
+        Self::CallsFailed,
+        Self::CallsElsewhere,
+        Self::CommandAnswered,
         Self::StepTimedOut,
         Self::EvidenceMissing,
     ];
@@ -229,6 +244,9 @@ impl Symptom {
             Self::EngineConnectionTimedOut => "engine-connection-timed-out",
             Self::EngineTurnedAway => "engine-turned-away",
             Self::SessionBroken => "session-broken",
+            Self::CallsFailed => "calls-failed",
+            Self::CallsElsewhere => "calls-elsewhere",
+            Self::CommandAnswered => "command-answered",
             Self::StepTimedOut => "step-timed-out",
             Self::EvidenceMissing => "evidence-missing",
         }

@@ -1,5 +1,7 @@
 //! The scenario file as it is written; every value knows its place.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use sysplex::raw::{Spanned, Topology};
 
@@ -42,6 +44,17 @@ pub(super) struct Step {
     pub(super) resume: Option<OfJob>,
     pub(super) expect: Option<Spanned<Expect>>,
     pub(super) garbage: Option<Garbage>,
+    pub(super) calls: Option<Spanned<Calls>>,
+    pub(super) finish: Option<Finish>,
+    pub(super) vary: Option<Command>,
+    pub(super) modify: Option<Command>,
+    pub(super) tell: Option<Tell>,
+    pub(super) start: Option<OfTask>,
+    pub(super) stop: Option<OfTask>,
+    pub(super) crash: Option<OfLpar>,
+    pub(super) pause: Option<Spanned<String>>,
+    pub(super) owner: Option<Owner>,
+    pub(super) agreement: Option<Agreement>,
     pub(super) within: Option<Spanned<String>>,
 }
 
@@ -53,6 +66,8 @@ pub(super) struct Logon {
     pub(super) from: Spanned<String>,
     pub(super) via: Option<Spanned<String>>,
     pub(super) on: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) encrypted_first: bool,
 }
 
 /// `submit`.
@@ -92,4 +107,85 @@ pub(super) struct Garbage {
     pub(super) from: Spanned<String>,
     pub(super) at: Spanned<Vec<Spanned<String>>>,
     pub(super) silent: Option<Spanned<u32>>,
+}
+
+/// `calls`: connections to a server.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Calls {
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) from: Spanned<String>,
+    pub(super) to: Spanned<String>,
+    pub(super) count: Spanned<u32>,
+    pub(super) parallel: Option<Spanned<u32>>,
+    pub(super) timeout: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) hold: bool,
+    pub(super) keep: Option<Spanned<String>>,
+    pub(super) get: Option<Spanned<String>>,
+    pub(super) rate: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) on: BTreeMap<Spanned<String>, Spanned<u32>>,
+    pub(super) tolerance: Option<Spanned<u32>>,
+    pub(super) fail: Option<Spanned<String>>,
+}
+
+/// `finish`: the end of calls that were held, or of their transfers.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Finish {
+    pub(super) calls: Spanned<String>,
+    pub(super) lost: Option<Spanned<u32>>,
+}
+
+/// `vary` and `modify`: an operator's command.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Command {
+    pub(super) on: Spanned<String>,
+    pub(super) command: Spanned<String>,
+    pub(super) says: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) refused: bool,
+}
+
+/// `tell`: an order to a server.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tell {
+    pub(super) task: Spanned<String>,
+    pub(super) on: Spanned<String>,
+    pub(super) order: Spanned<String>,
+}
+
+/// `start` and `stop`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfTask {
+    pub(super) task: Spanned<String>,
+    pub(super) on: Spanned<String>,
+}
+
+/// `crash`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfLpar {
+    pub(super) lpar: Spanned<String>,
+}
+
+/// `owner`: who has a DVIPA on the LAN.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Owner {
+    pub(super) dvipa: Spanned<String>,
+    pub(super) is: Spanned<String>,
+}
+
+/// `agreement`: the VCRT against the targets' sockets.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agreement {
+    pub(super) dvipa: Spanned<String>,
+    pub(super) rounds: Option<Spanned<u32>>,
+    pub(super) at_least: Option<Spanned<u32>>,
 }

@@ -20,7 +20,8 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
     let render = |problems: Vec<Diagnostic>| problems.iter().map(|p| p.render(&shown, &source)).collect::<Vec<_>>();
     let file: raw::File = toml::from_str(&source).map_err(|e| render(vec![Diagnostic::from_toml(&e)]))?;
     let sysplex = sysplex_of(&file, path, &render)?;
-    let mut resolver = Resolver { sysplex: &sysplex, problems: Vec::new(), users: Vec::new(), jobs: Vec::new() };
+    let mut resolver =
+        Resolver { sysplex: &sysplex, problems: Vec::new(), users: Vec::new(), jobs: Vec::new(), calls: Vec::new() };
     let steps = resolver.steps(&file);
     let expect_failure = file.expect_failure.as_ref().and_then(|expected| resolver.expect_failure(expected));
     if !resolver.problems.is_empty() {
@@ -76,6 +77,8 @@ pub(super) struct Resolver<'a> {
     problems: Vec<Diagnostic>,
     users: Vec<String>,
     jobs: Vec<String>,
+    /// Names of calls made so far.
+    pub(super) calls: Vec<String>,
 }
 
 impl Resolver<'_> {
@@ -92,7 +95,8 @@ impl Resolver<'_> {
     }
 
     fn action(&mut self, step: &Spanned<raw::Step>) -> Option<Action> {
-        let raw::Step { logon, submit, attach, resume, expect, garbage, within: _ } = step.get_ref();
+        let raw::Step { logon, submit, attach, resume, expect, garbage, .. } = step.get_ref();
+        let written = step.get_ref();
         let actions = [
             ("logon", logon.is_some()),
             ("submit", submit.is_some()),
@@ -100,6 +104,17 @@ impl Resolver<'_> {
             ("resume", resume.is_some()),
             ("expect", expect.is_some()),
             ("garbage", garbage.is_some()),
+            ("calls", written.calls.is_some()),
+            ("finish", written.finish.is_some()),
+            ("vary", written.vary.is_some()),
+            ("modify", written.modify.is_some()),
+            ("tell", written.tell.is_some()),
+            ("start", written.start.is_some()),
+            ("stop", written.stop.is_some()),
+            ("crash", written.crash.is_some()),
+            ("pause", written.pause.is_some()),
+            ("owner", written.owner.is_some()),
+            ("agreement", written.agreement.is_some()),
         ];
         let count = actions.iter().filter(|(_, there)| *there).count();
         if count != 1 {
@@ -119,6 +134,9 @@ impl Resolver<'_> {
         if let Some(garbage) = garbage {
             return self.garbage(garbage).map(Action::Garbage);
         }
+        if let Some(act) = self.act(written) {
+            return Some(act);
+        }
         let attach_job = attach.as_ref().and_then(|attach| self.job(&attach.job)).map(|job| Action::Attach { job });
         attach_job.or_else(|| {
             let resume = resume.as_ref()?;
@@ -135,7 +153,7 @@ impl Resolver<'_> {
             Some(on) => Some(self.lpar(on)?),
             None => None,
         };
-        Some(Logon { user, from, via: self.via(logon)?, on })
+        Some(Logon { user, from, via: self.via(logon)?, on, encrypted_first: logon.encrypted_first })
     }
 
     /// The address that the client dials; by default the first DVIPA at the RSE daemon's port.
@@ -230,7 +248,13 @@ impl Resolver<'_> {
         self.one_of(job, "job submitted before this step", &jobs)
     }
 
-    fn lpar(&mut self, name: &Spanned<String>) -> Option<String> {
+    pub(super) fn host(&mut self, name: &Spanned<String>) -> Option<String> {
+        let lpars = self.sysplex.lpars.iter().map(|lpar| lpar.name.as_str());
+        let hosts: Vec<&str> = lpars.chain(self.sysplex.workstations.iter().map(|w| w.name.as_str())).collect();
+        self.one_of(name, "LPAR or workstation", &hosts)
+    }
+
+    pub(super) fn lpar(&mut self, name: &Spanned<String>) -> Option<String> {
         let names: Vec<&str> = self.sysplex.lpars.iter().map(|lpar| lpar.name.as_str()).collect();
         self.one_of(name, "LPAR", &names)
     }
@@ -246,7 +270,7 @@ impl Resolver<'_> {
         None
     }
 
-    fn mvs_name(&mut self, name: &Spanned<String>, kind: &str) -> Option<String> {
+    pub(super) fn mvs_name(&mut self, name: &Spanned<String>, kind: &str) -> Option<String> {
         let text = name.get_ref();
         let national = |b: u8| b.is_ascii_uppercase() || matches!(b, b'@' | b'#' | b'$');
         let good = (1..=8).contains(&text.len())
@@ -261,7 +285,7 @@ impl Resolver<'_> {
         good.then(|| text.clone())
     }
 
-    fn duration(&mut self, text: &Spanned<String>) -> Option<Duration> {
+    pub(super) fn duration(&mut self, text: &Spanned<String>) -> Option<Duration> {
         let parsed = humantime::parse_duration(text.get_ref());
         if parsed.as_ref().is_ok_and(|within| *within > LONGEST_WITHIN) {
             let message = format!("`{}` is too long: expected at most {LONGEST_WITHIN:?}", text.get_ref());

@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use distributor::{Backend, Nftables, OwnerPlan, Script, State, Tables, VcrtEntry, plan, routes_for};
+use distributor::{Backend, Iptables, Ipvs, Nftables, OwnerPlan, Script, State, Tables, VcrtEntry, plan, routes_for};
 use rustix::net::sockopt::{set_socket_linger, set_socket_reuseaddr};
 use rustix::net::{AddressFamily, SocketType};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -27,9 +28,20 @@ const INSIDE: &str = "DISTRIBUTOR_TEST_INSIDE";
 const DVIPA: Ipv4Addr = Ipv4Addr::new(10, 10, 10, 1);
 const WORKSTATION: &str = "ws1";
 
+/// Sets, rules that use them, and both families.
+const IPTABLES_PROBE: &str = "\
+ipset create probe hash:ip,port,ip timeout 9
+iptables -t mangle -A PREROUTING -m set --match-set probe src,src,dst -j SET --add-set probe src,src,dst
+ip6tables-save -t mangle
+";
+
 /// Every backend that is tested here, and what shows that this machine has it.
 fn backends() -> Vec<(Box<dyn Backend>, &'static [&'static str])> {
-    vec![(Box::new(Nftables), &["nft", "list", "ruleset"])]
+    vec![
+        (Box::new(Nftables), &["nft", "list", "ruleset"]),
+        (Box::new(Iptables), &["sh", "-ec", IPTABLES_PROBE]),
+        (Box::new(Ipvs::new(&Sysplex::uniform(3))), &["ipvsadm", "-L"]),
+    ]
 }
 
 /// Runs the body in namespaces of its own, where a lab of three LPARs stands, once for each backend that the machine has: the
@@ -45,8 +57,11 @@ pub(crate) fn in_namespaces(test: &str, body: impl FnOnce(&mut Lab)) {
 }
 
 fn in_namespaces_with(test: &str, backend: &str, probe: &[&str]) {
+    // IPVS takes orders only from the machine's own root, not from one of a user namespace.
+    let root = std::fs::metadata("/proc/self").is_ok_and(|of_this_process| of_this_process.uid() == 0);
+    let namespaces = if root { "-nm" } else { "-rnm" };
     let unshare = |command: &[&str]| {
-        Command::new("unshare").args(["-rnm", "--kill-child"]).args(command).env(INSIDE, backend).output()
+        Command::new("unshare").args([namespaces, "--kill-child"]).args(command).env(INSIDE, backend).output()
     };
     match unshare(probe) {
         Ok(output) if output.status.success() => {}

@@ -1,5 +1,6 @@
 //! The distributor in the background, and how it is spoken to.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use distributor::{Tables, Vary, VcrtEntry};
@@ -21,6 +22,8 @@ enum Request {
     Vary(LparIndex, Vary),
     /// The LPAR is gone.
     Crashed(LparIndex),
+    /// Who owns a DVIPA; the answer is the LPAR's number, or nothing.
+    Owner(IpAddr),
 }
 
 /// Why a request was not done.
@@ -48,6 +51,10 @@ impl Distributor {
         let kernel = |e: PlexError| Refused::Kernel(e.to_string());
         let mut crashed = None;
         let messages = match request {
+            Request::Owner(dvipa) => {
+                let owner = self.group.state().owner.get(&dvipa);
+                return Ok(owner.map(ToString::to_string).into_iter().collect());
+            }
             Request::Settle => Vec::new(),
             Request::Vary(on, command) => self.group.vary(on, &command).map_err(Refused::Command)?,
             Request::Crashed(lpar) => {
@@ -131,6 +138,15 @@ impl Handle {
     /// When their kernels cannot be made to.
     pub async fn crashed(&self, lpar: LparIndex) -> Result<Vec<String>, PlexError> {
         self.ask(Request::Crashed(lpar)).await?.map_err(refused)
+    }
+
+    /// Who owns the DVIPA.
+    ///
+    /// # Errors
+    /// When there is no distributor any more.
+    pub async fn owner(&self, dvipa: IpAddr) -> Result<Option<LparIndex>, PlexError> {
+        let owner = self.ask(Request::Owner(dvipa)).await?.map_err(refused)?;
+        Ok(owner.first().and_then(|number| LparIndex::new(number.parse().ok()?)))
     }
 
     /// The connection routing table of an LPAR, from its kernel.

@@ -1,0 +1,126 @@
+//! The sets and chains of a port: its part of the connection routing table. One for all DVIPAs that distribute the port.
+//!
+//! The first FIN or RST of the client moves the connection from `vcrt` to `closing`, as in the backend for nftables. The number of
+//! its target stays where it is.
+
+use super::family::Family;
+use super::numbers::{CONNECTION, Numbers};
+use super::ruleset::{Rules, line};
+use super::shared::{DAY, END, HALF, PORTS, SYN, create};
+use crate::{Connection, mark};
+
+/// A port that has a table of connections.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Port {
+    pub(super) family: Family,
+    pub(super) port: u16,
+}
+
+impl Port {
+    /// The port that a connection is to.
+    pub(super) fn of(connection: &Connection) -> Self {
+        Self { family: Family::of(connection.dvipa.ip()), port: connection.dvipa.port() }
+    }
+
+    /// The set of connections.
+    pub(super) fn vcrt(self) -> String {
+        self.family.set(&format!("vcrt-{}", self.port))
+    }
+
+    fn closing(self) -> String {
+        self.family.set(&format!("closing-{}", self.port))
+    }
+
+    fn targets(self) -> Numbers {
+        Numbers::targets(self.family, self.port)
+    }
+
+    fn chain(self, what: &str) -> String {
+        format!("{what}-{}", self.port)
+    }
+
+    /// The chain that loads the target of a connection.
+    pub(super) fn load(self) -> String {
+        self.chain("load")
+    }
+
+    /// The chain that stores a new connection with the mark as its target, and sends it there.
+    pub(super) fn store(self) -> String {
+        self.chain("store")
+    }
+
+    /// The chain that takes everything of a connection away.
+    pub(super) fn clear(self) -> String {
+        self.chain("clear")
+    }
+
+    /// The sets.
+    pub(super) fn sets(self, text: &mut String) {
+        create(text, self.family, &self.vcrt(), DAY);
+        create(text, self.family, &self.closing(), HALF);
+        for set in self.targets().sets() {
+            // They outlive what they belong to.
+            create(text, self.family, set, 2 * DAY);
+        }
+    }
+
+    /// The chains, and a rule that leads to them.
+    pub(super) fn chains(self, rules: &mut Rules) {
+        let (port, live, closing) = (self.chain("port"), self.chain("live"), self.chain("closing"));
+        let (in_vcrt, in_closing) = (self.vcrt(), self.closing());
+        rules.add(PORTS, format_args!("-p tcp --dport {} -g {port}", self.port));
+        rules.whole(
+            &port,
+            &[
+                // A SYN that is still here is to a DVIPA that does not distribute the port, or no longer.
+                format!("{SYN} -g {}", self.clear()),
+                format!(
+                    "{END} -m set --match-set {in_vcrt} {CONNECTION} -j SET --add-set {in_closing} {CONNECTION} \
+                     --del-set {in_vcrt} {CONNECTION}"
+                ),
+                format!("-m set --match-set {in_vcrt} {CONNECTION} -g {live}"),
+                format!("-m set --match-set {in_closing} {CONNECTION} -g {closing}"),
+            ],
+        );
+        self.forward(rules, &live, &in_vcrt, DAY);
+        self.forward(rules, &closing, &in_closing, HALF);
+        rules.chain(&self.load());
+        self.targets().load(rules, &self.load());
+        rules.chain(&self.store());
+        self.targets().store(rules, &self.store(), 2 * HALF);
+        // Last: whoever sees it sees all bits of its number.
+        rules.add(&self.store(), format_args!("-j SET --add-set {in_vcrt} {CONNECTION} --exist --timeout {HALF}"));
+        rules.add(&self.store(), format_args!("-j ACCEPT"));
+        let gone = [&in_vcrt, &in_closing].map(|set| format!("-j SET --del-set {set} {CONNECTION}"));
+        rules.whole(&self.clear(), &gone);
+        self.targets().clear(rules, &self.clear());
+        rules.add(&self.clear(), format_args!("-j MARK --set-mark 0"));
+    }
+
+    /// Sends a packet of a known connection to its target, and renews the connection.
+    fn forward(self, rules: &mut Rules, chain: &str, set: &str, seconds: u32) {
+        rules.whole(
+            chain,
+            &[
+                format!("-j SET --add-set {set} {CONNECTION} --exist --timeout {seconds}"),
+                format!("-j {}", self.load()),
+            ],
+        );
+        self.targets().store(rules, chain, 2 * seconds);
+        rules.add(chain, format_args!("-j ACCEPT"));
+    }
+
+    /// Puts a connection into the table.
+    pub(super) fn write(self, text: &mut String, connection: &Connection) {
+        let element = element(connection);
+        for number in self.targets().write(&element, mark(connection.target)) {
+            line(text, format_args!("{number}"));
+        }
+        line(text, format_args!("add {} {element}", self.vcrt()));
+    }
+}
+
+/// The key of a connection.
+pub(super) fn element(Connection { client, dvipa, .. }: &Connection) -> String {
+    format!("{},tcp:{},{}", client.ip(), client.port(), dvipa.ip())
+}

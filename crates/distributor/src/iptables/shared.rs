@@ -1,0 +1,147 @@
+//! The sets and chains that are the same for every plan.
+
+use super::family::Family;
+use super::numbers::{AFFINITY, CONNECTION, Numbers};
+use super::ruleset::{Rules, line};
+
+/// The chain that PREROUTING leads to: which packets are to an owned DVIPA.
+pub(super) const OWNED: &str = "dvipa";
+/// Every packet to an owned DVIPA.
+pub(super) const PACKET: &str = "dvipa-packet";
+/// SYNs: a chain for each distributed port of a DVIPA.
+pub(super) const NEW: &str = "dvipa-new";
+/// A chain for each port that has a table of connections. Ports come, and stay for the connections that they have.
+pub(super) const PORTS: &str = "dvipa-ports";
+/// SYSPLEXPORTS: sets the mark.
+pub(super) const RANGES: &str = "dvipa-ranges";
+/// DVIPAs whose connections are not all known yet: drops.
+pub(super) const SETTLING: &str = "dvipa-settling";
+/// Answers with a reset.
+pub(super) const REFUSE: &str = "dvipa-refuse";
+/// Loads the affinity of a client.
+pub(super) const LOAD_AFFINITY: &str = "dvipa-affinity";
+/// Stores or renews an affinity.
+pub(super) const AFFINE: &str = "dvipa-affine";
+/// Drops an affinity.
+pub(super) const UNAFFINE: &str = "dvipa-unaffine";
+/// What has the mark of an LPAR because of its port.
+const RANGE: &str = "dvipa-range";
+const RANGE_NEW: &str = "dvipa-range-new";
+const RANGE_END: &str = "dvipa-range-end";
+const RANGE_CLEAR: &str = "dvipa-range-clear";
+
+/// The mark of a packet that the owner refuses; more than the number of any LPAR. No route is for it, so it comes to the
+/// owner's own stack, and `REJECT` is not allowed any earlier.
+pub(super) const REFUSED: u32 = 0xffff;
+
+/// A SYN, and nothing else of FIN, RST and ACK.
+pub(super) const SYN: &str = "-p tcp --syn";
+/// A FIN or an RST.
+pub(super) const END: &str = "-p tcp ! --tcp-flags FIN,RST NONE";
+
+/// A connection without a sign of life is forgotten after this, in seconds. As in the backend for nftables.
+pub(super) const DAY: u32 = 86_400;
+/// Half a connection, and one that the client has ended.
+pub(super) const HALF: u32 = 120;
+/// The longest that ipset knows, 24 days.
+const LONGEST: u32 = 2_147_483;
+
+/// The set of affinities.
+pub(super) fn affinity(family: Family) -> String {
+    family.set("affinity")
+}
+
+/// The set of connections by SYSPLEXPORTS.
+pub(super) fn range(family: Family) -> String {
+    family.set("range")
+}
+
+/// The set that counts turns: how many of a round each port of a DVIPA has taken.
+pub(super) fn turn(family: Family) -> String {
+    family.set("turn")
+}
+
+/// Makes a set of connections, or of affinities.
+pub(super) fn create(text: &mut String, family: Family, set: &str, seconds: u32) {
+    let inet = family.inet();
+    line(
+        text,
+        format_args!("create {set} hash:ip,port,ip family {inet} hashsize 64 maxelem 1048576 timeout {seconds}"),
+    );
+}
+
+/// Makes a set of ports of DVIPAs, each with a counter.
+pub(super) fn create_counting(text: &mut String, family: Family, set: &str) {
+    let inet = family.inet();
+    line(text, format_args!("create {set} hash:ip,port family {inet} hashsize 64 maxelem 65536 counters"));
+}
+
+/// The sets.
+pub(super) fn sets(text: &mut String, family: Family) {
+    create_counting(text, family, &turn(family));
+    create(text, family, &affinity(family), DAY);
+    create(text, family, &range(family), DAY);
+    let numbers = [Numbers::affinities(family), Numbers::ports(family)];
+    for set in numbers.iter().flat_map(Numbers::sets) {
+        create(text, family, set, LONGEST);
+    }
+}
+
+/// The chains, those that a plan fills too.
+pub(super) fn chains(rules: &mut Rules, family: Family) {
+    rules.chain(PORTS);
+    rules.add("PREROUTING", format_args!("-j {OWNED}"));
+    rules.whole(
+        PACKET,
+        &[
+            "-j MARK --set-mark 0".to_owned(),
+            format!("{SYN} -j {NEW}"),
+            // What belongs to no connection comes back.
+            format!("-p tcp -j {PORTS}"),
+            format!("-p tcp -j {RANGES}"),
+            format!("-m mark ! --mark 0 -g {RANGE}"),
+            format!("-p tcp ! --syn -j {SETTLING}"),
+            // The owner's own stack.
+            "-j ACCEPT".to_owned(),
+        ],
+    );
+    rules.whole(REFUSE, &[format!("-j MARK --set-mark {REFUSED}"), "-j ACCEPT".to_owned()]);
+    affinities(rules, family);
+    ranges(rules, family);
+}
+
+fn affinities(rules: &mut Rules, family: Family) {
+    let (set, numbers) = (affinity(family), Numbers::affinities(family));
+    rules.whole(LOAD_AFFINITY, &[format!("-m set ! --match-set {set} {AFFINITY} -j RETURN")]);
+    numbers.load(rules, LOAD_AFFINITY);
+    rules.chain(AFFINE);
+    numbers.store(rules, AFFINE, LONGEST);
+    // Last: whoever sees it sees all bits of its number.
+    rules.add(AFFINE, format_args!("-j SET --add-set {set} {AFFINITY} --exist --timeout {DAY}"));
+    rules.whole(UNAFFINE, &[format!("-j SET --del-set {set} {AFFINITY}")]);
+    numbers.clear(rules, UNAFFINE);
+    rules.add(UNAFFINE, format_args!("-j MARK --set-mark 0"));
+}
+
+fn ranges(rules: &mut Rules, family: Family) {
+    let (set, numbers) = (range(family), Numbers::ports(family));
+    rules.whole(
+        RANGE,
+        &[
+            format!("{SYN} -g {RANGE_NEW}"),
+            format!("-m set ! --match-set {set} {CONNECTION} -j {SETTLING}"),
+            format!("{END} -g {RANGE_END}"),
+            format!(
+                "-m set --match-set {set} {CONNECTION} -j SET --add-set {set} {CONNECTION} --exist --timeout {DAY}"
+            ),
+            "-j ACCEPT".to_owned(),
+        ],
+    );
+    rules.whole(RANGE_CLEAR, &[format!("-j SET --del-set {set} {CONNECTION}")]);
+    numbers.clear(rules, RANGE_CLEAR);
+    rules.whole(RANGE_NEW, &[format!("-j {RANGE_CLEAR}")]);
+    numbers.store_port(rules, RANGE_NEW, family, LONGEST);
+    rules.add(RANGE_NEW, format_args!("-j SET --add-set {set} {CONNECTION} --exist --timeout {HALF}"));
+    rules.add(RANGE_NEW, format_args!("-j ACCEPT"));
+    rules.whole(RANGE_END, &[format!("-j {RANGE_CLEAR}"), "-j ACCEPT".to_owned()]);
+}

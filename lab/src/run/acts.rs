@@ -1,0 +1,225 @@
+//! Steps that do something to the sysplex: operators, crashes, servers.
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use evidence::{Event, What};
+use rustix::process::Signal;
+use sysplex::{LparIndex, Sysplex};
+
+use super::agreement;
+use super::diagnose::Failure;
+use super::result::Proof;
+use super::steps::{Stage, StepError};
+use crate::plex::{PlexError, tasks};
+use crate::scenario::Symptom;
+use crate::scenario::acts::{Act, Answer, Finish, OfTask, Then};
+
+/// One line of what a step does, for a person.
+pub(super) fn describe(act: &Act, sysplex: &Sysplex) -> String {
+    let name = |lpar: LparIndex| sysplex.lpar(lpar).map_or("?", |lpar| lpar.name.as_str());
+    match act {
+        Act::Calls(calls) => {
+            let then = match calls.then {
+                Then::Bye | Then::Keep(_) => "",
+                Then::Hold => ", which stay",
+                Then::Get { .. } => ", which receive",
+            };
+            format!("{} calls from {} to {}{then}", calls.count, calls.from, calls.to)
+        }
+        Act::Finish(Finish { calls, lost: 0 }) => format!("{calls} are whole to the end"),
+        Act::Finish(Finish { calls, lost }) => format!("{calls} are whole to the end, but for {lost}"),
+        Act::Vary { on, command, .. } => format!("VARY on {}: {command:?}", name(*on)),
+        Act::Modify { on, command, .. } => format!("MODIFY {command} on {on}"),
+        Act::Tell { task, order } => format!("{} on {}: {order}", task.task, task.on),
+        Act::Start(OfTask { task, on }) => format!("START {task} on {on}"),
+        Act::Stop(OfTask { task, on }) => format!("STOP {task} on {on}"),
+        Act::Crash(lpar) => format!("{} is gone without a word", name(*lpar)),
+        Act::Pause(time) => format!("{} pass", humantime::format_duration(*time)),
+        Act::Owner { dvipa, is: Some(lpar) } => format!("{} has {dvipa} on the LAN", name(*lpar)),
+        Act::Owner { dvipa, is: None } => format!("nobody has {dvipa} on the LAN"),
+        Act::Agreement { dvipa, rounds, .. } => {
+            format!("the VCRT of {dvipa} agrees with the targets' sockets, {rounds} times")
+        }
+    }
+}
+
+impl Stage<'_> {
+    pub(super) async fn act(&mut self, act: &Act, within: Duration) -> Result<(), StepError> {
+        match act {
+            Act::Calls(calls) => self.calls(calls, within).await,
+            Act::Finish(finish) => self.finish(finish, within).await,
+            Act::Vary { on, command, answer } => {
+                let said = self.plex.distribution.vary(*on, command.clone()).await?;
+                let (text, refused) = match said {
+                    Ok(messages) => (messages.join("\n"), false),
+                    Err(refused) => (refused.to_string(), true),
+                };
+                Ok(answered(answer, &text, refused)?)
+            }
+            Act::Modify { on, command, answer } => self.modify(on, command, answer).await,
+            Act::Tell { task, order } => self.tell(task, order),
+            Act::Start(task) => self.start_again(task, within).await,
+            Act::Stop(task) => self.stop(task, within).await,
+            Act::Crash(lpar) => self.crash(*lpar).await,
+            Act::Pause(time) => {
+                tokio::time::sleep(*time).await; // what is awaited is that time passes
+                Ok(())
+            }
+            Act::Owner { dvipa, is } => self.owner(*dvipa, *is),
+            Act::Agreement { dvipa, rounds, at_least } => self.agreement(*dvipa, *rounds, *at_least).await,
+        }
+    }
+
+    async fn modify(&mut self, on: &str, command: &str, answer: &Answer) -> Result<(), StepError> {
+        let (host, exits) = self.plex.hosts.get(on)?;
+        let said = tasks::run_tool(host, exits, tasks::operator(command), "").await;
+        let (text, refused) = match said {
+            Ok(text) => (text, false),
+            Err(netns::HostError::Refused { reason, .. }) => (reason, true),
+            Err(e) => return Err(e.into()),
+        };
+        Ok(answered(answer, &text, refused)?)
+    }
+
+    fn tell(&mut self, OfTask { task, on }: &OfTask, order: &str) -> Result<(), StepError> {
+        let handle = self.plex.started.iter_mut().find(|handle| handle.system == *on && handle.name == *task);
+        let stdin = handle.and_then(|handle| handle.stdin.as_mut());
+        let stdin = stdin.ok_or_else(|| io::Error::other(format!("{task} on {on} does not run")))?;
+        Ok(stdin.write_all(format!("{order}\n").as_bytes())?)
+    }
+
+    async fn start_again(&mut self, OfTask { task, on }: &OfTask, within: Duration) -> Result<(), StepError> {
+        let lpar = self.plex.sysplex.lpar_named(on).cloned();
+        let lpar = lpar.ok_or_else(|| io::Error::other(format!("no LPAR {on}")))?;
+        let Some(started) = lpar.tasks.iter().find(|other| other.name() == task) else { return Ok(()) };
+        match self.plex.start_again(&lpar, started, within).await {
+            Err(PlexError::Task(exit)) => {
+                let what = PlexError::Task(exit).to_string();
+                Err(Failure::new(Symptom::TaskFailed, what).into())
+            }
+            result => Ok(result?),
+        }
+    }
+
+    async fn stop(&mut self, OfTask { task, on }: &OfTask, within: Duration) -> Result<(), StepError> {
+        self.on_purpose(on, |name| name == task);
+        let handle = self.plex.started.iter().find(|handle| handle.system == *on && handle.name == *task);
+        let handle = handle.ok_or_else(|| io::Error::other(format!("{task} on {on} does not run")))?;
+        let since = evidence::monotonic_ns();
+        handle.running.signal(Signal::TERM)?;
+        let journal = self.plex.journal.clone();
+        let ended = journal.wait_for(within, |view| view.exit_since(on, task, since).map(|exit| exit.how.clone()));
+        if ended.await.is_none() {
+            let what = format!("{task} on {on} has not ended within {}", humantime::format_duration(within));
+            return Err(Failure::new(Symptom::StepTimedOut, what).into());
+        }
+        Ok(self.plex.distribution.settle().await?)
+    }
+
+    async fn crash(&mut self, lpar: LparIndex) -> Result<(), StepError> {
+        let Some(lpar) = self.plex.sysplex.lpar(lpar).cloned() else { return Ok(()) };
+        self.on_purpose(&lpar.name, |_| true);
+        self.plex.crash(&lpar).await?;
+        Ok(())
+    }
+
+    /// The end of these started tasks is no failure.
+    fn on_purpose(&self, system: &str, which: impl Fn(&str) -> bool) {
+        let ending = self.plex.started.iter().filter(|handle| handle.system == system && which(&handle.name));
+        let names = ending.map(|handle| (handle.system.clone(), handle.name.clone()));
+        self.ended_on_purpose.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
+    }
+
+    /// Who has the address on the LAN, as the kernels say.
+    fn owner(&mut self, dvipa: IpAddr, is: Option<LparIndex>) -> Result<(), StepError> {
+        let mut owners = Vec::new();
+        for lpar in &self.plex.sysplex.lpars {
+            // An LPAR that is down has nothing.
+            let crashed = self.ended_on_purpose.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_down = lpar.tasks.iter().all(|t| crashed.contains(&(lpar.name.clone(), t.name().to_owned())));
+            drop(crashed);
+            if is_down && !lpar.tasks.is_empty() {
+                continue;
+            }
+            let has = self.plex.hosts.inside(&lpar.name, || {
+                let has = netns::addresses()?;
+                Ok(has.iter().any(|a| a.address == dvipa && a.link == crate::plex::LAN_LINK))
+            });
+            if has? {
+                owners.push(lpar.index);
+            }
+        }
+        let names = |of: &[LparIndex]| {
+            let names = of.iter().filter_map(|&lpar| self.plex.sysplex.lpar(lpar)).map(|lpar| lpar.name.as_str());
+            let names: Vec<&str> = names.collect();
+            if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") }
+        };
+        let expected: Vec<LparIndex> = is.into_iter().collect();
+        let proof = Proof {
+            claim: format!("{} has {dvipa} on the LAN", names(&expected)),
+            ok: owners == expected,
+            source: "addresses".into(),
+            shown: names(&owners),
+        };
+        Ok(self.must_all_be_shown(vec![proof])?)
+    }
+
+    async fn agreement(&mut self, dvipa: IpAddr, rounds: u32, at_least: u32) -> Result<(), StepError> {
+        let mut most = 0;
+        for round in 1..=rounds {
+            let owner = self.plex.distribution.owner(dvipa).await?;
+            let before = agreement::sockets(self.plex, dvipa)?;
+            let vcrt = match owner {
+                Some(owner) => self.plex.distribution.vcrt(owner).await?,
+                None => Vec::new(),
+            };
+            let after = agreement::sockets(self.plex, dvipa)?;
+            let ours: Vec<_> =
+                vcrt.iter().map(distributor::VcrtEntry::connection).filter(|c| c.dvipa.ip() == dvipa).collect();
+            most = most.max(ours.len());
+            if let Some(difference) = agreement::difference(&before, &ours, &after) {
+                let proof = Proof {
+                    claim: format!("the VCRT of {dvipa} agrees with the targets' sockets"),
+                    ok: false,
+                    source: "VCRT and sock_diag".into(),
+                    shown: format!("in round {round} of {rounds}: {difference}"),
+                };
+                return Ok(self.must_all_be_shown(vec![proof])?);
+            }
+        }
+        let proof = Proof {
+            claim: format!(
+                "the VCRT of {dvipa} agrees with the targets' sockets, {rounds} times, with at least {at_least} connections"
+            ),
+            ok: most >= at_least as usize,
+            source: "VCRT and sock_diag".into(),
+            shown: format!("no difference; {most} connections at most"),
+        };
+        Ok(self.must_all_be_shown(vec![proof])?)
+    }
+}
+
+fn answered(answer: &Answer, text: &str, refused: bool) -> Result<(), Failure> {
+    let wrong = if refused != answer.refused {
+        Some(if refused { "it was refused" } else { "it was not refused" }.to_owned())
+    } else {
+        answer.says.as_ref().filter(|says| !text.contains(*says)).map(|says| format!("expected `{says}`"))
+    };
+    let failure =
+        |wrong| Failure::new(Symptom::CommandAnswered, format!("the operator's command: {wrong}; it said: {text}"));
+    wrong.map_or(Ok(()), |wrong| Err(failure(wrong)))
+}
+
+/// Is this an event of these calls?
+pub(super) fn is_of(event: &Event, name: &str) -> bool {
+    match &event.what {
+        What::Answered { call, .. }
+        | What::CallFailed { call, .. }
+        | What::CallsPlaced { call, .. }
+        | What::CallsEnded { call, .. } => call == name,
+        _ => false,
+    }
+}
