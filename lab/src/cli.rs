@@ -3,11 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
+use crate::backends::{self, Choice};
 use crate::run::result::{ScenarioResult, Verdict};
 use crate::run::{self, Options, RunError};
-use crate::scenario::Scenario;
+use crate::scenario::{self, Scenario};
 use crate::{bench, doctor, exit, output, programs};
 
 /// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
@@ -38,17 +39,19 @@ Examples:
       the seed's Figure 4: two LPARs, one virtual address, a handoff
   lab run scenarios/*.toml --out out --junit out/junit.xml
       everything, with events, captures and logs in out/
+  lab run scenarios/distributor/ --backend all
+      every scenario of the directory, on each backend that this machine has
   lab run scenarios/no-hub.toml --ignore-expected-failure
       a broken twin, judged like any other scenario: exit status 1, and why";
 
 #[derive(Debug, clap::Args)]
 struct Run {
-    /// Scenario files
+    /// Scenario files, or directories of them
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
     /// What distributes connections in the kernel
-    #[arg(long, value_enum, default_value_t = BackendChoice::Auto)]
-    backend: BackendChoice,
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    backend: Choice,
     /// Keep the evidence here: per scenario events.jsonl, a pcapng file per interface, logs, result.json
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -64,14 +67,6 @@ struct Run {
     /// Judge a broken twin like any other scenario
     #[arg(long)]
     ignore_expected_failure: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum BackendChoice {
-    /// The best that this machine has
-    Auto,
-    /// nftables
-    Nftables,
 }
 
 #[derive(Debug, Subcommand)]
@@ -104,7 +99,14 @@ pub fn main() -> u8 {
 fn run_scenarios(arguments: &Run) -> u8 {
     let mut scenarios = Vec::new();
     let mut problems = Vec::new();
-    for file in &arguments.scenarios {
+    let files = match scenario::files(&arguments.scenarios) {
+        Ok(files) => files,
+        Err(why) => {
+            crate::note!("error: {why}");
+            return exit::BAD_INPUT;
+        }
+    };
+    for file in &files {
         match Scenario::load(file) {
             Ok(scenario) => scenarios.push(scenario),
             Err(found) => problems.extend(found),
@@ -120,9 +122,10 @@ fn run_scenarios(arguments: &Run) -> u8 {
         Ok(directory) => directory,
         Err(why) => return cannot_run(&why),
     };
-    if let Err(why) = doctor::can_run() {
-        return cannot_run(&why);
-    }
+    let chosen = match backends::choose(arguments.backend) {
+        Ok(chosen) => chosen,
+        Err(why) => return cannot_run(&why),
+    };
     let options = Options {
         bin_dir,
         out: arguments.out.clone(),
@@ -131,8 +134,17 @@ fn run_scenarios(arguments: &Run) -> u8 {
         progress: true,
     };
     let (mut results, mut printed) = (Vec::new(), true);
-    for scenario in &scenarios {
-        match run::run(scenario, &options) {
+    for (backend, why) in &chosen.skipped {
+        crate::note!("skipped: {} on {}: {why}", scenarios.len(), backend.name);
+        for scenario in &scenarios {
+            let result = ScenarioResult::skipped(&scenario.name, backend.name, why);
+            printed &= print(&result, arguments.json);
+            results.push(result);
+        }
+    }
+    let runs = scenarios.iter().flat_map(|scenario| chosen.run.iter().map(move |backend| (scenario, backend)));
+    for (scenario, backend) in runs {
+        match run::run(scenario, backend, &options) {
             Ok(result) => {
                 printed &= print(&result, arguments.json);
                 results.push(result);
@@ -150,7 +162,7 @@ fn run_scenarios(arguments: &Run) -> u8 {
         crate::note!("error: cannot write {}: {e}", junit.display());
         return exit::BAD_INPUT;
     }
-    let all_passed = results.iter().all(|result| result.verdict == Verdict::Passed);
+    let all_passed = results.iter().all(|result| matches!(result.verdict, Verdict::Passed | Verdict::Skipped));
     if all_passed && printed { exit::PASSED } else { exit::FAILED }
 }
 

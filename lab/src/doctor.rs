@@ -15,9 +15,10 @@ struct Finding {
     result: Result<String, Trouble>,
 }
 
-struct Trouble {
-    seen: String,
-    remedy: String,
+/// What does not work here, and what would help.
+pub(crate) struct Trouble {
+    pub(crate) seen: String,
+    pub(crate) remedy: String,
 }
 
 fn trouble(seen: impl Into<String>, remedy: impl Into<String>) -> Trouble {
@@ -31,6 +32,7 @@ pub fn main() -> u8 {
         finding("nft", true, nft_program()),
         finding("nftables in the kernel", true, in_realm(nftables)),
         finding("the lab's own programs", true, own_programs()),
+        finding("iptables and ipset", false, in_realm(iptables)),
         finding("IPVS", false, in_realm(ipvs)),
         finding("netem", false, in_realm(netem)),
         finding("dummy links", false, in_realm(|| link_kind("dummy"))),
@@ -48,14 +50,6 @@ pub fn main() -> u8 {
     }
     crate::say!("{}", if works { "labs run on this machine" } else { "labs cannot run on this machine" });
     if works { exit::PASSED } else { exit::CANNOT_RUN }
-}
-
-/// The quick look before a run: what is needed, in one sentence with the remedy.
-///
-/// # Errors
-/// What is missing. The namespaces themselves are not tried here, as the run will.
-pub fn can_run() -> Result<(), String> {
-    nft_program().map(|_| ()).map_err(|Trouble { seen, remedy }| format!("{seen}; remedy: {remedy}"))
 }
 
 fn finding(what: &'static str, needed: bool, result: Result<String, Trouble>) -> Finding {
@@ -106,7 +100,7 @@ fn own_programs() -> Result<String, Trouble> {
 }
 
 /// Tries something in a realm of its own, where it can do no harm.
-fn in_realm(check: fn() -> Result<String, Trouble>) -> Result<String, Trouble> {
+pub(crate) fn in_realm(check: fn() -> Result<String, Trouble>) -> Result<String, Trouble> {
     let ended = realm::run(
         move |_, mut report| {
             let (status, text) = match check() {
@@ -128,7 +122,8 @@ fn in_realm(check: fn() -> Result<String, Trouble>) -> Result<String, Trouble> {
 }
 
 /// The very constructs that the distributor uses.
-fn nftables() -> Result<String, Trouble> {
+pub(crate) fn nftables() -> Result<String, Trouble> {
+    nft_program()?;
     const RULES: &str = "table ip doctor {
         map vcrt { type ipv4_addr . inet_service : mark; flags dynamic,timeout; }
         chain c { type filter hook prerouting priority mangle; }
@@ -146,13 +141,32 @@ fn nftables() -> Result<String, Trouble> {
     )
 }
 
-fn ipvs() -> Result<String, Trouble> {
-    if std::path::Path::new("/proc/net/ip_vs").exists() {
-        return Ok("the kernel has it".into());
+/// The backend for iptables: its programs, and the kernel's parts that it uses.
+pub(crate) fn iptables() -> Result<String, Trouble> {
+    const RULES: &str = "*mangle\n-A PREROUTING -p tcp -m statistic --mode nth --every 2 --packet 0 -j MARK --set-mark 1\n\
+                         -A PREROUTING -p tcp -m set --match-set doctor src,src,dst -j MARK --set-mark 2\nCOMMIT\n";
+    let missing = |seen| trouble(seen, "sudo apt-get install iptables ipset");
+    for program in ["iptables-restore", "ip6tables-restore", "ipset"] {
+        if programs::find(program).is_none() {
+            return Err(missing(format!("the program {program} is not installed")));
+        }
     }
-    let remedy =
-        "sudo modprobe ip_vs; where the kernel has no such module, a virtual machine with a distribution's kernel";
-    Err(trouble("/proc/net/ip_vs does not exist", remedy))
+    let remedy = "a kernel with xt_set, xt_statistic and ip_set_hash_ipportip (Debian: linux-image-amd64)";
+    run_tool("ipset", &["create", "doctor", "hash:ip,port,ip", "timeout", "60"], "")
+        .and_then(|()| run_tool("iptables-restore", &["--noflush"], RULES))
+        .map(|()| "sets with timeouts, statistic, marks".into())
+        .map_err(|seen| trouble(seen, remedy))
+}
+
+/// The backend for IPVS: its program, and that the kernel lets it.
+pub(crate) fn ipvs() -> Result<String, Trouble> {
+    let remedy = "as root: modprobe ip_vs; where the kernel has no such module, scripts/ci-vm";
+    if programs::find("ipvsadm").is_none() {
+        return Err(trouble("the program ipvsadm is not installed", "sudo apt-get install ipvsadm"));
+    }
+    run_tool("ipvsadm", &["-A", "-t", "127.0.0.1:1", "-s", "wrr"], "")
+        .map(|()| "services by weight".into())
+        .map_err(|seen| trouble(seen, remedy))
 }
 
 fn netem() -> Result<String, Trouble> {

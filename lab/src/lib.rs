@@ -23,6 +23,7 @@ macro_rules! say {
     }};
 }
 
+pub mod backends;
 pub mod bench;
 pub mod cli;
 pub mod doctor;

@@ -1,5 +1,8 @@
 //! Rendered rulesets: as they were when last looked at, and accepted by the real tool.
 
+#[path = "rulesets/iptables.rs"]
+mod iptables;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -57,21 +60,25 @@ fn cases() -> Vec<(&'static str, Option<OwnerPlan>, OwnerPlan)> {
 
 #[test]
 fn rulesets_are_as_they_were() {
-    let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| value == "1");
     for (name, previous, next) in cases() {
-        let found = stdin(previous.as_ref(), &next);
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(format!("{name}.nft"));
-        if update {
-            std::fs::write(&path, &found).expect("a snapshot that can be written");
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            found,
-            expected,
-            "{} is no longer what is rendered; if the new one is right: UPDATE_SNAPSHOTS=1 cargo test -p distributor",
-            path.display()
-        );
+        is_as_it_was(&format!("{name}.nft"), &stdin(previous.as_ref(), &next));
     }
+}
+
+/// Compares what is rendered with a file in `tests/snapshots`.
+fn is_as_it_was(file: &str, found: &str) {
+    let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some_and(|value| value == "1");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(file);
+    if update {
+        std::fs::write(&path, found).expect("a snapshot that can be written");
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        found,
+        expected,
+        "{} is no longer what is rendered; if the new one is right: UPDATE_SNAPSHOTS=1 cargo test -p distributor",
+        path.display()
+    );
 }
 
 /// Runs a script in a network namespace of its own, after those before it. `None` when this machine forbids that.

@@ -16,12 +16,11 @@ mod steps;
 mod watch;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use distributor::{Backend, Nftables};
 use evidence::monotonic_ns;
 use netns::realm;
 
+use crate::backends::Known;
 use crate::scenario::Scenario;
 use director::{Orders, Report};
 use figure4::ms_since;
@@ -63,9 +62,8 @@ pub enum RunError {
 ///
 /// # Errors
 /// When this machine cannot run it; whatever the scenario itself does is in the result.
-pub fn run(scenario: &Scenario, options: &Options) -> Result<ScenarioResult, RunError> {
-    let backend: Arc<dyn Backend + Send + Sync> = Arc::new(Nftables);
-    let name = backend.name();
+pub fn run(scenario: &Scenario, backend: &Known, options: &Options) -> Result<ScenarioResult, RunError> {
+    let (name, backend) = (backend.name, backend.make(&scenario.sysplex));
     let out = options.out.as_ref().map(|out| out.join(format!("{}-{name}", scenario.name)));
     if let Some(out) = &out {
         std::fs::create_dir_all(out).map_err(|error| RunError::Out { path: out.clone(), error })?;

@@ -89,6 +89,12 @@ pub struct ScenarioResult {
 }
 
 impl ScenarioResult {
+    /// A result for a run that is not made, and why.
+    pub fn skipped(scenario: &str, backend: &str, why: &str) -> Self {
+        let reason = Some(why.to_owned());
+        Self { verdict: Verdict::Skipped, reason, ..Self::new(scenario, backend) }
+    }
+
     /// A result for a run that has only begun.
     pub fn new(scenario: &str, backend: &str) -> Self {
         Self {

@@ -15,6 +15,30 @@ use acts::Act;
 use serde::{Deserialize, Serialize};
 use sysplex::Sysplex;
 
+/// The scenario files that are meant: a directory stands for all TOML files in it, by name.
+///
+/// # Errors
+/// When a directory cannot be read, or has none.
+pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let cannot = |e: std::io::Error| format!("cannot read {}: {e}", path.display());
+        let entries = std::fs::read_dir(path).map_err(cannot)?.collect::<Result<Vec<_>, _>>().map_err(cannot)?;
+        let mut found: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+        found.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+        if found.is_empty() {
+            return Err(format!("no scenario in {}: expected files that end in .toml", path.display()));
+        }
+        found.sort();
+        files.extend(found);
+    }
+    Ok(files)
+}
+
 /// A scenario, checked against its topology.
 #[derive(Clone, Debug)]
 pub struct Scenario {

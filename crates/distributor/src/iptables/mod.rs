@@ -24,6 +24,8 @@
 //! For every setting anew, and for every port that is distributed again after it was not, one more rule leads to the same chain.
 //! It does nothing, as the first one has done it, and no rule of anyone else has to go.
 
+mod distribute;
+mod entries;
 mod family;
 mod numbers;
 mod port;
@@ -60,7 +62,7 @@ impl Backend for Iptables {
     }
 
     fn forget(&self, connections: &[Connection]) -> Vec<Script> {
-        if connections.is_empty() { Vec::new() } else { vec![ipset(render::forget(connections))] }
+        if connections.is_empty() { Vec::new() } else { vec![ipset(entries::forget(connections))] }
     }
 
     fn read(&self) -> Vec<Script> {
@@ -74,7 +76,7 @@ impl Backend for Iptables {
     }
 
     fn affinity_timers(&self, timers: &[(Affinity, Duration)]) -> Vec<Script> {
-        if timers.is_empty() { Vec::new() } else { vec![ipset(render::affinity_timers(timers))] }
+        if timers.is_empty() { Vec::new() } else { vec![ipset(entries::affinity_timers(timers))] }
     }
 }
 

@@ -2,23 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::Duration;
 
-use sysplex::{LparIndex, NoTarget};
+use sysplex::LparIndex;
 
+use super::distribute::{Key, PortChains, to, total};
 use super::family::{Family, chain};
-use super::numbers::{CONNECTION, Numbers};
+use super::numbers::Numbers;
 use super::port::{Port, element};
 use super::ruleset::{Rules, line};
-use super::shared::{
-    AFFINE, DAY, LOAD_AFFINITY, NEW, OWNED, PACKET, RANGES, REFUSE, REFUSED, SETTLING, UNAFFINE, affinity, chains,
-    create, create_counting, range, sets, turn,
-};
+use super::shared::{NEW, OWNED, PACKET, RANGES, REFUSED, SETTLING, chains, create_counting, range, sets, turn};
 use super::{ipset, restore};
-use crate::{Affinity, Connection, OwnerPlan, PortPlan, Script, mark};
-
-/// One port of one DVIPA.
-type Key = (IpAddr, u16);
+use crate::{Connection, OwnerPlan, PortPlan, PortRange, Script, mark};
 
 pub(super) fn scripts(previous: Option<&OwnerPlan>, next: &OwnerPlan, connections: &[Connection]) -> Vec<Script> {
     let has = |plan: &OwnerPlan, family| plan.dvipas.keys().any(|address| Family::of(*address) == family);
@@ -100,7 +94,7 @@ impl Renderer<'_> {
     /// Does the connection get to its target because of its port?
     fn by_range(&self, connection: &Connection) -> bool {
         let (dvipa, port) = (connection.dvipa.ip(), connection.dvipa.port());
-        let takes = |range: &crate::PortRange| range.ports.contains(&port) && range.target == connection.target;
+        let takes = |range: &PortRange| range.ports.contains(&port) && range.target == connection.target;
         let plan = self.next.dvipas.get(&dvipa);
         plan.is_some_and(|plan| !plan.ports.contains_key(&port) && plan.sysplexports.iter().any(takes))
     }
@@ -204,115 +198,6 @@ impl Renderer<'_> {
     }
 }
 
-/// The chains of a distributed port of a DVIPA.
-#[derive(PartialEq, Eq)]
-struct PortChains {
-    key: Key,
-    /// Those whose turn it can be.
-    targets: BTreeSet<LparIndex>,
-    /// What happens with a SYN.
-    new: Vec<String>,
-    /// Who gets it.
-    turn: Vec<String>,
-}
-
-impl PortChains {
-    fn of(key: Key, plan: &PortPlan) -> Self {
-        let turns = plan.turns();
-        Self {
-            key,
-            targets: turns.iter().copied().collect(),
-            new: new(key, plan),
-            turn: turn_rules(key.0, plan, &turns),
-        }
-    }
-}
-
-fn new((dvipa, number): Key, plan: &PortPlan) -> Vec<String> {
-    let family = Family::of(dvipa);
-    let port = Port { family, port: number };
-    let affine = !plan.timed_affinity.is_zero();
-    let ready = plan.ready.iter().map(|target| (mark(*target), total(family, *target)));
-    // A retransmission keeps its target while that one is ready.
-    let mut rules = vec![format!("-m set --match-set {} {} -j {}", port.vcrt(), CONNECTION, port.load())];
-    rules.extend(ready.clone().map(|(mark, _)| format!("-m mark --mark {mark} -g {}", port.store())));
-    // A new connection leaves nothing of an old one.
-    rules.push(format!("-j {}", port.clear()));
-    rules.extend(affine.then(|| format!("-j {LOAD_AFFINITY}")));
-    rules.push(format!("-j {}", chain("turn", dvipa, number)));
-    rules.extend(affine.then(|| format!("-j {AFFINE}")));
-    // The first one makes the element, with 1; to look for it counts, too.
-    rules.extend(ready.map(|(mark, total)| {
-        format!("-m mark --mark {mark} -m set ! --match-set {total} dst,dst -j SET --add-set {total} dst,dst")
-    }));
-    rules.push(format!("-g {}", port.store()));
-    rules
-}
-
-fn turn_rules(dvipa: IpAddr, plan: &PortPlan, turns: &[LparIndex]) -> Vec<String> {
-    let mut rules = Vec::new();
-    if !plan.timed_affinity.is_zero() {
-        // A client with an affinity goes where it was, while that target is ready; else the affinity is dropped.
-        rules.extend(plan.ready.iter().map(|target| format!("-m mark --mark {} -j RETURN", mark(*target))));
-        rules.push(format!("-j {UNAFFINE}"));
-    }
-    let Some((last, others)) = turns.split_last() else {
-        rules.push(match plan.no_target {
-            NoTarget::Reset => format!("-g {REFUSE}"),
-            NoTarget::Drop => "-j DROP".to_owned(),
-        });
-        return rules;
-    };
-    if !others.is_empty() {
-        let (set, above) = (turn(Family::of(dvipa)), turns.len() + 1);
-        let look = format!("{set} dst,dst ! --update-counters");
-        // To look for it counts. After the last turn, and when it is not there, it is 1.
-        rules.push(format!("-m set --match-set {set} dst,dst"));
-        rules.push(format!("-m set ! --match-set {look} --packets-lt {above} -j SET --add-set {set} dst,dst --exist"));
-        let numbered = (1..).zip(others);
-        rules.extend(
-            numbered.map(|(n, target)| format!("-m set --match-set {look} --packets-eq {n} -g {}", to(*target))),
-        );
-    }
-    rules.push(format!("-g {}", to(*last)));
-    rules
-}
-
-/// The chain that marks for an LPAR.
-fn to(target: LparIndex) -> String {
-    format!("to-{}", target.get())
-}
-
-/// The set that counts the connections that an LPAR was ever sent, for each port of a DVIPA.
-fn total(family: Family, target: LparIndex) -> String {
-    family.set(&format!("total-{}", target.get()))
-}
-
-/// Takes connections out of the VCRT, those that are in it.
-pub(super) fn forget(connections: &[Connection]) -> String {
-    let mut text = String::new();
-    // Which table a connection is in, only a plan says; a set has to be there to be looked into.
-    for port in connections.iter().map(Port::of).collect::<BTreeSet<_>>() {
-        create(&mut text, port.family, &port.vcrt(), DAY);
-        create(&mut text, port.family, &range(port.family), DAY);
-    }
-    for connection in connections {
-        let port = Port::of(connection);
-        let element = element(connection);
-        line(&mut text, format_args!("del {} {element}", port.vcrt()));
-        line(&mut text, format_args!("del {} {element}", range(port.family)));
-    }
-    text
-}
-
-/// Gives affinities this much time, rounded up to a second. Their targets stay.
-pub(super) fn affinity_timers(timers: &[(Affinity, Duration)]) -> String {
-    let mut text = String::new();
-    for (Affinity { client, dvipa, .. }, time) in timers {
-        // No time at all would mean forever.
-        let seconds = time.as_millis().div_ceil(1000).max(1);
-        let set = affinity(Family::of(dvipa.ip()));
-        line(&mut text, format_args!("add {set} {client},tcp:{},{} timeout {seconds}", dvipa.port(), dvipa.ip()));
-    }
-    text
+fn port_of(plan: &OwnerPlan, (dvipa, port): Key) -> Option<&PortPlan> {
+    plan.dvipas.get(&dvipa)?.ports.get(&port)
 }
