@@ -85,6 +85,16 @@ enum Bench {
         #[arg(long)]
         json: bool,
     },
+    /// Change the distribution of 64 ports over 32 targets, and let a DVIPA's owner crash: how soon the kernel follows
+    #[command(after_help = "Example:\n  lab bench distributor --backend all")]
+    Distributor {
+        /// What distributes connections in the kernel
+        #[arg(long, value_enum, default_value_t = Choice::Auto)]
+        backend: Choice,
+        /// How often; the medians are printed
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+        runs: u32,
+    },
 }
 
 /// Runs the command line of this process; returns its exit status.
@@ -93,6 +103,17 @@ pub fn main() -> u8 {
         Command::Run(run) => run_scenarios(&run),
         Command::Doctor => doctor::main(),
         Command::Bench(Bench::Up { lpars, runs, json }) => bench::up(&lpars, runs, json),
+        Command::Bench(Bench::Distributor { backend, runs }) => bench_distributor(backend, runs),
+    }
+}
+
+fn bench_distributor(choice: Choice, runs: u32) -> u8 {
+    match backends::choose(choice) {
+        Ok(chosen) => {
+            let worst = chosen.run.iter().map(|backend| bench::distributor(backend, runs)).max();
+            worst.unwrap_or(exit::PASSED)
+        }
+        Err(why) => cannot_run(&why),
     }
 }
 

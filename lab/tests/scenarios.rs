@@ -4,29 +4,54 @@ mod common;
 #[path = "common/harness.rs"]
 mod harness;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use common::{lab, root};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
-const BACKENDS: [&str; 1] = ["nftables"];
+const BACKENDS: [&str; 3] = ["nftables", "iptables", "ipvs"];
 
 fn main() {
-    let trials = scenarios().into_iter().flat_map(|file| {
+    let arguments = Arguments::from_args();
+    let missing = if arguments.list { BTreeMap::new() } else { missing_backends() };
+    let trials = scenarios().into_iter().flat_map(|(directory, file)| {
+        let missing = &missing;
         BACKENDS.map(|backend| {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let (file, test) = (file.clone(), format!("{name}::{backend}"));
-            Trial::test(test, move || passes(&file, &name, backend))
+            let (file, test) = (file.clone(), format!("{directory}{name}::{backend}"));
+            let trial = Trial::test(test, move || passes(&file, &name, backend));
+            match missing.get(backend) {
+                Some(why) => trial.with_kind(why.clone()).with_ignored_flag(true),
+                None => trial,
+            }
         })
     });
-    harness::run(&Arguments::from_args(), trials.collect());
+    harness::run(&arguments, trials.collect());
 }
 
-fn scenarios() -> Vec<PathBuf> {
-    let directory = std::fs::read_dir(root().join("scenarios")).expect("scenarios/");
-    let files = directory.map(|entry| entry.expect("an entry").path());
-    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml")).collect();
+/// The backends that this machine has not, and why.
+fn missing_backends() -> BTreeMap<&'static str, String> {
+    harness::prepare();
+    let output = lab().arg("doctor").output().expect("lab doctor starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let found = [("iptables", "iptables and ipset"), ("ipvs", "IPVS")].map(|(backend, what)| {
+        let line = said.lines().find(|line| line.starts_with("no") && line.contains(what))?;
+        Some((backend, line.to_owned()))
+    });
+    found.into_iter().flatten().collect()
+}
+
+/// Each with the directory before its name.
+fn scenarios() -> Vec<(String, PathBuf)> {
+    let mut files = Vec::new();
+    for directory in ["", "distributor/"] {
+        let entries = std::fs::read_dir(root().join("scenarios").join(directory)).expect("scenarios/");
+        let found = entries.map(|entry| entry.expect("an entry").path());
+        let found = found.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+        files.extend(found.map(|file| (directory.to_owned(), file)));
+    }
     files.sort();
     files
 }

@@ -2,6 +2,10 @@
 
 #[path = "rulesets/iptables.rs"]
 mod iptables;
+#[path = "rulesets/iptables_packets.rs"]
+mod iptables_packets;
+#[path = "rulesets/ipvs.rs"]
+mod ipvs;
 
 use std::io::Write;
 use std::path::Path;

@@ -1,7 +1,10 @@
-//! `lab bench`: figures of this machine, as ratios against the kernel's own floor in the same run.
+//! `lab bench`: figures of this machine, as ratios against the kernel's own floor in the same run where there is one.
 
+mod distributor;
 mod floor;
 mod memory;
+mod realm;
 mod up;
 
+pub use distributor::distributor;
 pub use up::up;

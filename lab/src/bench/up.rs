@@ -1,19 +1,19 @@
 //! `lab bench up`: how fast a sysplex is up, and what it weighs.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use distributor::{Backend, Nftables};
+use distributor::Nftables;
 use evidence::monotonic_ns;
-use netns::{Network, realm};
+use netns::Network;
 use serde::{Deserialize, Serialize};
 use sysplex::Sysplex;
 
 use super::floor::{self, Amount};
 use super::memory::pss_by_pid_namespace;
-use crate::plex::{self, Plex};
+use super::realm::{in_realm, median, on_runtime};
+use crate::plex::{self, Plex, SharedBackend};
 use crate::run::figure4::ms_since;
 use crate::{exit, programs};
 
@@ -26,8 +26,6 @@ struct Measured {
     ms: f64,
     /// Largest LPAR, in bytes.
     pss: u64,
-    done_ns: u64,
-    error: Option<String>,
 }
 
 /// Medians for one number of LPARs.
@@ -122,33 +120,6 @@ fn measure(lpars: u32, runs: u32, bin_dir: &std::path::Path) -> Result<Figures, 
     })
 }
 
-/// Measures in a realm of its own, once the kernel has nothing else to take down; also says how long it took to take the realm
-/// down.
-fn in_realm(work: impl FnOnce(&Network) -> Result<Measured, String>) -> Result<(Measured, f64), String> {
-    let ended = realm::run(
-        |realm, mut report| {
-            let settled = floor::settle().map_err(|e| e.to_string());
-            let measured = settled
-                .and_then(|()| work(&realm))
-                .unwrap_or_else(|e| Measured { error: Some(e), ..Measured::default() });
-            let measured = Measured { done_ns: monotonic_ns(), ..measured };
-            let _ = report.write_all(&serde_json::to_vec(&measured).unwrap_or_default());
-            0
-        },
-        |_, _| (),
-    );
-    let ended = ended.map_err(|e| e.to_string())?;
-    let ended_ns = monotonic_ns();
-    let measured: Measured = serde_json::from_slice(&ended.report).map_err(|e| format!("no report: {e}"))?;
-    match measured.error {
-        Some(error) => Err(error),
-        None => {
-            let down = ms_since(measured.done_ns, ended_ns);
-            Ok((measured, down))
-        }
-    }
-}
-
 fn floor_once(lpars: u32) -> Result<Measured, String> {
     let sysplex = Sysplex::uniform(lpars);
     let stations = u32::try_from(sysplex.workstations.len()).unwrap_or(0);
@@ -162,7 +133,7 @@ fn network_once(realm: &Network, lpars: u32, bin_dir: PathBuf) -> Result<Measure
     let sysplex = Sysplex::uniform(lpars);
     on_runtime(async {
         let begin = monotonic_ns();
-        let backend: Arc<dyn Backend + Send + Sync> = Arc::new(Nftables);
+        let backend: SharedBackend = Arc::new(Nftables);
         let up = plex::network(realm, &sysplex, &backend, bin_dir).await;
         up.map_err(|e| e.to_string())?;
         Ok(Measured { ms: ms_since(begin, monotonic_ns()), ..Measured::default() })
@@ -189,14 +160,4 @@ fn largest_lpar(plex: &Plex) -> std::io::Result<u64> {
         sums.get(namespace.to_string_lossy().as_ref()).copied()
     });
     Ok(weights.max().unwrap_or(0))
-}
-
-fn on_runtime<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    runtime.block_on(work)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
 }

@@ -10,7 +10,7 @@ pub(crate) fn run(arguments: &Arguments, trials: Vec<Trial>) -> ! {
     let refusal = if arguments.list {
         None
     } else {
-        build_programs();
+        prepare();
         refusal()
     };
     let trials = trials.into_iter().map(|trial| match &refusal {
@@ -18,6 +18,12 @@ pub(crate) fn run(arguments: &Arguments, trials: Vec<Trial>) -> ! {
         None => trial,
     });
     libtest_mimic::run(arguments, trials.collect()).exit()
+}
+
+/// The programs are there, and of today.
+pub(crate) fn prepare() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(build_programs);
 }
 
 /// Why labs cannot run on this machine, if so.

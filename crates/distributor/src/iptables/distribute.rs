@@ -14,27 +14,43 @@ use crate::{PortPlan, mark};
 /// One port of one DVIPA.
 pub(super) type Key = (IpAddr, u16);
 
+/// A long round is looked up in two steps, with so many turns in each chain of the second.
+const PAGE: usize = 32;
+
+/// A chain and its rules.
+pub(super) type Chain = (String, Vec<String>);
+
 /// The chains of a distributed port of a DVIPA.
 #[derive(PartialEq, Eq)]
 pub(super) struct PortChains {
     pub(super) key: Key,
     /// Those whose turn it can be.
     pub(super) targets: BTreeSet<LparIndex>,
+    /// Those of a long round.
+    pub(super) pages: Vec<Chain>,
+    /// Who gets a SYN.
+    pub(super) turn: Chain,
     /// What happens with a SYN.
-    pub(super) new: Vec<String>,
-    /// Who gets it.
-    pub(super) turn: Vec<String>,
+    pub(super) new: Chain,
 }
 
 impl PortChains {
     pub(super) fn of(key: Key, plan: &PortPlan) -> Self {
+        let (dvipa, port) = key;
         let turns = plan.turns();
+        let pages = if turns.len() > PAGE { pages(key, &turns) } else { Vec::new() };
         Self {
             key,
             targets: turns.iter().copied().collect(),
-            new: new(key, plan),
-            turn: turn_rules(key.0, plan, &turns),
+            turn: (chain("turn", dvipa, port), turn_rules(key, plan, &turns, &pages)),
+            new: (chain("new", dvipa, port), new(key, plan)),
+            pages,
         }
+    }
+
+    /// Their names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        [&self.new, &self.turn].into_iter().chain(&self.pages).map(|(name, _)| name.as_str())
     }
 }
 
@@ -59,33 +75,59 @@ fn new((dvipa, number): Key, plan: &PortPlan) -> Vec<String> {
     rules
 }
 
-fn turn_rules(dvipa: IpAddr, plan: &PortPlan, turns: &[LparIndex]) -> Vec<String> {
+fn turn_rules(key: Key, plan: &PortPlan, turns: &[LparIndex], pages: &[Chain]) -> Vec<String> {
     let mut rules = Vec::new();
     if !plan.timed_affinity.is_zero() {
         // A client with an affinity goes where it was, while that target is ready; else the affinity is dropped.
         rules.extend(plan.ready.iter().map(|target| format!("-m mark --mark {} -j RETURN", mark(*target))));
         rules.push(format!("-j {UNAFFINE}"));
     }
-    let Some((last, others)) = turns.split_last() else {
+    if turns.is_empty() {
         rules.push(match plan.no_target {
             NoTarget::Reset => format!("-g {REFUSE}"),
             NoTarget::Drop => "-j DROP".to_owned(),
         });
-        return rules;
-    };
-    if !others.is_empty() {
-        let (set, above) = (turn(Family::of(dvipa)), turns.len() + 1);
-        let look = format!("{set} dst,dst ! --update-counters");
-        // To look for it counts. After the last turn, and when it is not there, it is 1.
-        rules.push(format!("-m set --match-set {set} dst,dst"));
-        rules.push(format!("-m set ! --match-set {look} --packets-lt {above} -j SET --add-set {set} dst,dst --exist"));
-        let numbered = (1..).zip(others);
-        rules.extend(
-            numbered.map(|(n, target)| format!("-m set --match-set {look} --packets-eq {n} -g {}", to(*target))),
-        );
     }
-    rules.push(format!("-g {}", to(*last)));
+    if turns.len() > 1 {
+        // To look for it counts. After the last turn, and when it is not there, it is 1.
+        let (set, above) = (turn(Family::of(key.0)), turns.len() + 1);
+        rules.push(format!("-m set --match-set {set} dst,dst"));
+        rules.push(format!("{} -j SET --add-set {set} dst,dst --exist", counted(key, "! ", &format!("lt {above}"))));
+    }
+    match pages.split_last() {
+        None => rules.extend(lookup(key, 1, turns)),
+        Some(((last, _), others)) => {
+            let ends = (1..).map(|page| page * PAGE + 1);
+            let page =
+                |((page, _), end): (&Chain, usize)| format!("{} -g {page}", counted(key, "", &format!("lt {end}")));
+            rules.extend(others.iter().zip(ends).map(page));
+            rules.push(format!("-g {last}"));
+        }
+    }
     rules
+}
+
+/// The second step of a long round.
+fn pages(key: Key, turns: &[LparIndex]) -> Vec<Chain> {
+    let page = |(number, turns): (usize, &[LparIndex])| {
+        let name = chain(&format!("t{number}"), key.0, key.1);
+        (name, lookup(key, number * PAGE + 1, turns).collect())
+    };
+    turns.chunks(PAGE).enumerate().map(page).collect()
+}
+
+/// Rules for turns from `first` on; the last one needs no comparison.
+fn lookup(key: Key, first: usize, turns: &[LparIndex]) -> impl Iterator<Item = String> {
+    let last = (first + turns.len()).saturating_sub(1);
+    (first..).zip(turns).map(move |(number, target)| match number {
+        _ if number == last => format!("-g {}", to(*target)),
+        _ => format!("{} -g {}", counted(key, "", &format!("eq {number}")), to(*target)),
+    })
+}
+
+/// Compares how many turns are taken, and counts nothing.
+fn counted(key: Key, not: &str, how: &str) -> String {
+    format!("-m set {not}--match-set {} dst,dst ! --update-counters --packets-{how}", turn(Family::of(key.0)))
 }
 
 /// The chain that marks for an LPAR.

@@ -22,7 +22,8 @@
 //! - Each run of a tool is atomic for itself: one for the sets, one for the rules of each family and table.
 //!
 //! For every setting anew, and for every port that is distributed again after it was not, one more rule leads to the same chain.
-//! It does nothing, as the first one has done it, and no rule of anyone else has to go.
+//! It does nothing, as the first one has done it, and no rule of anyone else has to go. The sets of a port stay when it is
+//! distributed no longer, for the connections that are left; their elements expire.
 
 mod distribute;
 mod entries;

@@ -64,11 +64,15 @@ impl Port {
         }
     }
 
-    /// The chains, and a rule that leads to them.
+    /// The rule that leads to the chains.
+    pub(super) fn follow(self, rules: &mut Rules) {
+        rules.add(PORTS, format_args!("-p tcp --dport {} -g {}", self.port, self.chain("port")));
+    }
+
+    /// The chains.
     pub(super) fn chains(self, rules: &mut Rules) {
         let (port, live, closing) = (self.chain("port"), self.chain("live"), self.chain("closing"));
         let (in_vcrt, in_closing) = (self.vcrt(), self.closing());
-        rules.add(PORTS, format_args!("-p tcp --dport {} -g {port}", self.port));
         rules.whole(
             &port,
             &[

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sysplex::LparIndex;
 
 use super::IPSET;
-use super::family::Family;
+use super::family::{Family, chain};
 use super::shared::{NEW, RANGES};
 use crate::{Affinity, ReadError, Tables, VcrtEntry, VdptEntry};
 
@@ -68,6 +68,8 @@ struct Reader {
     ranges: Vec<(IpAddr, RangeInclusive<u16>, LparIndex)>,
     /// Targets that are ready, by chain.
     ready: Vec<(String, LparIndex)>,
+    /// The chains that a long round is in.
+    pages: BTreeMap<String, Vec<String>>,
     /// Turns, by chain.
     turns: BTreeMap<(String, LparIndex), u32>,
 }
@@ -115,14 +117,14 @@ impl Reader {
     /// A line of iptables.
     fn rule(&mut self, line: &str) -> Expected {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let chain = match words[..] {
+        let from = match words[..] {
             ["-A", chain, ..] => chain,
             [] | ["COMMIT"] => return Ok(()),
             [first, ..] if first.starts_with(['#', '*', ':', '-']) => return Ok(()),
             _ => return Err("a rule, a chain, a table or a comment"),
         };
         let goto: Option<&str> = word_after(&words, "-g");
-        match (chain, goto) {
+        match (from, goto) {
             (NEW, Some(goto)) => {
                 let dvipa = dvipa(&words).ok_or("the address of a DVIPA")?;
                 let port = after(&words, "--dport").ok_or("a port")?;
@@ -138,12 +140,13 @@ impl Reader {
             (new, Some(_)) if new.starts_with("new-") => {
                 self.ready.extend(word_after(&words, "--mark").and_then(lpar).map(|target| (new.to_owned(), target)));
             }
-            (turn, Some(goto)) if turn.starts_with("turn-") => {
-                let target = goto.strip_prefix("to-").and_then(|number| LparIndex::new(number.parse().ok()?));
-                if let Some(target) = target {
+            (turn, Some(goto)) if turn.starts_with('t') => match goto.strip_prefix("to-") {
+                Some(number) => {
+                    let target = number.parse().ok().and_then(LparIndex::new).ok_or("the number of an LPAR")?;
                     *self.turns.entry((turn.to_owned(), target)).or_default() += 1;
                 }
-            }
+                None => self.pages.entry(turn.to_owned()).or_default().push(goto.to_owned()),
+            },
             _ => {}
         }
         Ok(())
@@ -183,15 +186,21 @@ impl Reader {
         range.map(|(_, _, target)| *target)
     }
 
+    /// A target's turns.
+    fn weight(&self, chain: &str, target: LparIndex) -> u32 {
+        let pages = self.pages.get(chain).map(Vec::as_slice).unwrap_or_default().iter().map(String::as_str);
+        let of = |chain: &str| self.turns.get(&(chain.to_owned(), target)).copied().unwrap_or(0);
+        pages.chain([chain]).map(of).sum()
+    }
+
     /// Who is ready or was ever sent a connection.
     fn vdpt(&self) -> Vec<VdptEntry> {
         let ready = self.ready.iter().filter_map(|(chain, target)| Some((*self.ports.get(chain)?, *target)));
         let known: BTreeSet<Target> = self.totals.keys().copied().chain(ready).collect();
         let entry = |(dvipa, target): Target| {
-            let chain = super::family::chain("turn", dvipa.ip(), dvipa.port());
             // The chain may be a leftover.
             let distributed = self.ports.values().any(|port| *port == dvipa);
-            let weight = self.turns.get(&(chain, target)).copied().filter(|_| distributed).unwrap_or(0);
+            let weight = if distributed { self.weight(&chain("turn", dvipa.ip(), dvipa.port()), target) } else { 0 };
             VdptEntry { dvipa, target, weight, total: self.totals.get(&(dvipa, target)).copied().unwrap_or(0) }
         };
         known.into_iter().map(entry).collect()

@@ -10,7 +10,9 @@ use super::family::{Family, chain};
 use super::numbers::Numbers;
 use super::port::{Port, element};
 use super::ruleset::{Rules, line};
-use super::shared::{NEW, OWNED, PACKET, RANGES, REFUSED, SETTLING, chains, create_counting, range, sets, turn};
+use super::shared::{
+    NEW, OWNED, PACKET, RANGES, REFUSED, SETTLING, create_counting, helpers, packets, range, sets, turn,
+};
 use super::{ipset, restore};
 use crate::{Connection, OwnerPlan, PortPlan, PortRange, Script, mark};
 
@@ -49,9 +51,9 @@ impl Renderer<'_> {
             let mut filter = Rules::default();
             let refused = format!("-p tcp -m mark --mark {REFUSED} -j REJECT --reject-with tcp-reset");
             filter.add("INPUT", format_args!("{refused}"));
-            scripts.extend(filter.script("filter").map(|text| restore(family, text)));
+            scripts.extend(filter.scripts("filter").map(|text| restore(family, text)));
         }
-        scripts.extend(self.rules(&new_ports).script("mangle").map(|text| restore(family, text)));
+        scripts.extend(self.rules(&new_ports).scripts("mangle").map(|text| restore(family, text)));
         scripts
     }
 
@@ -100,45 +102,69 @@ impl Renderer<'_> {
     }
 
     fn rules(&self, new_ports: &[Port]) -> Rules {
-        let (family, next) = (self.family, self.next);
+        let family = self.family;
         let mut rules = Rules::default();
         if self.previous.is_none() {
-            chains(&mut rules, family);
+            helpers(&mut rules, family);
         }
         for port in new_ports {
+            rules.may_pause();
             port.chains(&mut rules);
         }
+        self.port_chains(&mut rules);
+        // From here on it is followed.
+        rules.may_pause();
+        if self.previous.is_none() {
+            packets(&mut rules, family);
+        }
+        for port in new_ports {
+            port.follow(&mut rules);
+        }
+        self.listed(&mut rules);
+        // Last, because a chain can go only when nothing leads to it.
+        self.unused(&mut rules);
+        rules
+    }
+
+    /// How new connections to the ports that changed are distributed.
+    fn port_chains(&self, rules: &mut Rules) {
         let changed: Vec<PortChains> = self
-            .ports(next)
+            .ports(self.next)
             .map(|(key, plan)| PortChains::of(key, plan))
             .filter(|now| self.before(now.key).is_none_or(|before| PortChains::of(now.key, before) != *now))
             .collect();
         for target in changed.iter().flat_map(|chains| &chains.targets).collect::<BTreeSet<_>>() {
             rules.whole(&to(*target), &[format!("-j MARK --set-mark {}", mark(*target))]);
         }
-        for chains in &changed {
-            rules.whole(&chain("turn", chains.key.0, chains.key.1), &chains.turn);
-            rules.whole(&chain("new", chains.key.0, chains.key.1), &chains.new);
+        for (chain, content) in changed.iter().flat_map(|now| now.pages.iter().chain([&now.turn, &now.new])) {
+            rules.may_pause();
+            rules.whole(chain, content);
         }
+    }
+
+    /// The chains with what the plan lists.
+    fn listed(&self, rules: &mut Rules) {
         for (chain, content) in [
             (OWNED, Self::owned as fn(&Self, &OwnerPlan) -> Vec<String>),
             (SETTLING, Self::settling),
             (NEW, Self::dispatch),
             (RANGES, Self::sysplexports),
         ] {
-            let now = content(self, next);
+            let now = content(self, self.next);
             if self.previous.is_none_or(|before| content(self, before) != now) {
                 rules.whole(chain, &now);
             }
         }
-        // Last, because a chain can go only when nothing leads to it.
-        for ((dvipa, port), _) in self.previous.into_iter().flat_map(|plan| self.ports(plan)) {
-            if port_of(next, (dvipa, port)).is_none() {
-                rules.remove(&chain("new", dvipa, port));
-                rules.remove(&chain("turn", dvipa, port));
-            }
+    }
+
+    /// Takes away chains of ports that have them no longer.
+    fn unused(&self, rules: &mut Rules) {
+        for (key, before) in self.previous.into_iter().flat_map(|plan| self.ports(plan)) {
+            let (before, now) =
+                (PortChains::of(key, before), port_of(self.next, key).map(|now| PortChains::of(key, now)));
+            let stays = |name: &&str| now.as_ref().is_some_and(|now| now.names().any(|other| other == *name));
+            before.names().filter(|name| !stays(name)).for_each(|name| rules.remove(name));
         }
-        rules
     }
 
     fn before(&self, key: Key) -> Option<&PortPlan> {

@@ -87,8 +87,9 @@ pub(super) fn sets(text: &mut String, family: Family) {
     }
 }
 
-/// The chains, those that a plan fills too.
-pub(super) fn chains(rules: &mut Rules, family: Family) {
+/// The chains for every packet to an owned DVIPA.
+pub(super) fn packets(rules: &mut Rules, family: Family) {
+    let set = range(family);
     rules.chain(PORTS);
     rules.add("PREROUTING", format_args!("-j {OWNED}"));
     rules.whole(
@@ -105,6 +106,22 @@ pub(super) fn chains(rules: &mut Rules, family: Family) {
             "-j ACCEPT".to_owned(),
         ],
     );
+    rules.whole(
+        RANGE,
+        &[
+            format!("{SYN} -g {RANGE_NEW}"),
+            format!("-m set ! --match-set {set} {CONNECTION} -j {SETTLING}"),
+            format!("{END} -g {RANGE_END}"),
+            format!(
+                "-m set --match-set {set} {CONNECTION} -j SET --add-set {set} {CONNECTION} --exist --timeout {DAY}"
+            ),
+            "-j ACCEPT".to_owned(),
+        ],
+    );
+}
+
+/// The chains that others lead to.
+pub(super) fn helpers(rules: &mut Rules, family: Family) {
     rules.whole(REFUSE, &[format!("-j MARK --set-mark {REFUSED}"), "-j ACCEPT".to_owned()]);
     affinities(rules, family);
     ranges(rules, family);
@@ -125,18 +142,6 @@ fn affinities(rules: &mut Rules, family: Family) {
 
 fn ranges(rules: &mut Rules, family: Family) {
     let (set, numbers) = (range(family), Numbers::ports(family));
-    rules.whole(
-        RANGE,
-        &[
-            format!("{SYN} -g {RANGE_NEW}"),
-            format!("-m set ! --match-set {set} {CONNECTION} -j {SETTLING}"),
-            format!("{END} -g {RANGE_END}"),
-            format!(
-                "-m set --match-set {set} {CONNECTION} -j SET --add-set {set} {CONNECTION} --exist --timeout {DAY}"
-            ),
-            "-j ACCEPT".to_owned(),
-        ],
-    );
     rules.whole(RANGE_CLEAR, &[format!("-j SET --del-set {set} {CONNECTION}")]);
     numbers.clear(rules, RANGE_CLEAR);
     rules.whole(RANGE_NEW, &[format!("-j {RANGE_CLEAR}")]);

@@ -1,7 +1,7 @@
 //! The nftables table beside IPVS, for what IPVS cannot do:
 //!
-//! - A port without a ready target: IPVS answers a SYN with ICMP "port unreachable", which a client takes for a refused connection
-//!   but a firewall on the way may not let through. Here it is a reset, or nothing.
+//! - A port without a ready target: IPVS answers a SYN with ICMP "port unreachable", which a client takes for a refused
+//!   connection, but which a firewall on the way may not let through. Here it is a reset, or nothing.
 //! - Ranges of ports (SYSPLEXPORTS) have no service; a mark makes one.
 //! - A DVIPA that is just being taken over: what IPVS does not know goes on to the owner's own stack, which would reset it.
 //! - What the owner itself says to its DVIPA: IPVS would distribute that too, but with direct routing a target gets a packet that
@@ -46,11 +46,11 @@ fn table(plan: &OwnerPlan, ipv6: bool) -> Option<String> {
         let ports =
             dvipas.iter().flat_map(|(dvipa, plan)| plan.ports.iter().map(move |(port, plan)| (dvipa, port, plan)));
         let wanted = ports.filter(|(_, _, plan)| wanted(plan)).map(|(dvipa, port, _)| format!("{dvipa} . {port}"));
-        elements(wanted.collect())
+        elements(&wanted.collect::<Vec<_>>())
     };
-    let owned = elements(dvipas.iter().map(|(dvipa, _)| dvipa.to_string()).collect());
+    let owned = elements(&dvipas.iter().map(|(dvipa, _)| dvipa.to_string()).collect::<Vec<_>>());
     let settling = plan.settling.iter().filter(|dvipa| dvipa.is_ipv6() == ipv6);
-    let settling = elements(settling.map(IpAddr::to_string).collect());
+    let settling = elements(&settling.map(IpAddr::to_string).collect::<Vec<_>>());
     let listed = ports(&|_| true);
     let refused = ports(&|plan| plan.shares.is_empty() && plan.no_target == NoTarget::Reset);
     let dropped = ports(&|plan| plan.shares.is_empty() && plan.no_target == NoTarget::Drop);
@@ -60,7 +60,7 @@ fn table(plan: &OwnerPlan, ipv6: bool) -> Option<String> {
         let ports = if first == last { first.to_string() } else { format!("{first}-{last}") };
         format!("{dvipa} . {ports} : {}", mark_of_ranges(range.target))
     });
-    let ranges = elements(ranges.collect());
+    let ranges = elements(&ranges.collect::<Vec<_>>());
     let syn = "tcp flags & (fin | syn | rst | ack)";
     Some(format!(
         "\
@@ -100,6 +100,6 @@ table {name} dvipa_ipvs {{
 }
 
 /// The elements of a set, where it has any.
-fn elements(elements: Vec<String>) -> String {
+fn elements(elements: &[String]) -> String {
     if elements.is_empty() { String::new() } else { format!(" elements = {{ {} }};", elements.join(", ")) }
 }

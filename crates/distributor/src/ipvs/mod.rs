@@ -1,18 +1,18 @@
 //! IPVS with direct routing: the distributor that Linux itself has.
 //!
-//! Each distributed port is a virtual service, and every LPAR of the sysplex is a real server of each, at its XCF address (or what
-//! VIPAROUTE has in its place); who takes no new connection has weight 0. So a change of readiness is a change of weights, which
-//! leaves connections alone, and the first turn of a round is always that of the first LPAR. The owner is a target among others:
-//! a server whose address is the owner's own gets its packets from the kernel at once.
+//! Each distributed port is a virtual service, and every LPAR of the sysplex is a real server of each, at its XCF address (or
+//! what VIPAROUTE has in its place); who takes no new connection has weight 0. So a change of readiness is a change of weights,
+//! which leaves connections alone, and the first turn of a round is always that of the first LPAR. The owner is a target among
+//! others: a server whose address is the owner's own gets its packets from the kernel at once.
 //!
 //! What IPVS cannot do is done by a small nftables table without any state, see the module `filter`.
 //!
-//! Where it differs from the nftables backend (read from and, where it says so, seen on kernel 6.1):
+//! Where it differs from the nftables backend (with kernel 6.1):
 //!
-//! - TIMEDAFFINITY is IPVS's persistence. Its timer starts when a connection begins, not when the last one ends. When it runs
-//!   out while a connection is there, IPVS looks again every 60 seconds, and the entry of a connection stays for [`CLOSING`]
-//!   after the client has ended it. So an affinity may end up to 60 seconds and [`CLOSING`] late; it never ends while a
-//!   connection is open. z/OS starts the timer when the last connection closes.
+//! - TIMEDAFFINITY is IPVS's persistence. Its timer starts when a connection begins; on z/OS it starts when the last one ends.
+//!   When it runs out while there are entries of connections, IPVS looks again every 60 seconds. An entry stays for [`CLOSING`]
+//!   after the client has ended the connection, two minutes where the target is the owner itself. So an affinity never ends while
+//!   a connection is open, may end with the last one, and may last some minutes longer.
 //! - HOTSTANDBY: a second SYN of a connection that is half open to a target that is ready but passed over goes to the one that
 //!   takes all.
 //! - WEIGHTEDACTIVE is the kernel's scheduler `wlc`, which knows the active connections itself, as they are at every SYN.
@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use sysplex::Sysplex;
 
-use crate::{Affinity, Backend, Connection, OwnerPlan, ReadError, Script, Tables};
+use crate::{Affinity, Backend, Connection, OwnerPlan, ReadError, Script, State, Tables, plan};
 use servers::Servers;
 
 const IPVSADM: &str = "ipvsadm";
@@ -49,14 +49,14 @@ const IDLE: Duration = Duration::from_secs(86_400);
 const CLOSING: Duration = Duration::from_secs(30);
 
 /// Entries of a server that was deleted stay, and their packets are lost; when the server comes again, it has them again.
-const KEEP_ENTRIES: &[&str] = &["net.ipv4.vs.expire_nodest_conn=0"];
+const KEEP_ENTRIES: [&str; 1] = ["net.ipv4.vs.expire_nodest_conn=0"];
 
 /// - Entries of a server that was deleted go (at once since kernel 5.9), and a SYN leaves a server that has weight 0.
 /// - An affinity to a server with weight 0 is dropped.
 /// - A client's port that is used again is a new connection, also while the old one waits for the target's end (bit 1).
 /// - Where sync daemons run: every connection is told when it is established, and again every ten seconds while there are
 ///   packets, instead of at its third packet and every 50.
-const SETTINGS: &[&str] = &[
+const SETTINGS: [&str; 6] = [
     "net.ipv4.vs.expire_nodest_conn=1",
     "net.ipv4.vs.expire_quiescent_template=1",
     "net.ipv4.vs.conn_reuse_mode=3",
@@ -65,30 +65,45 @@ const SETTINGS: &[&str] = &[
     "net.ipv4.vs.sync_retries=2",
 ];
 
-/// The backend for IPVS. It needs a kernel with `ip_vs` and the right to configure it: `CAP_NET_ADMIN` in the machine's first user
-/// namespace, which a user namespace does not give.
+/// Where a backup daemon runs: an LPAR that owns nothing leaves packets alone that an owner has sent to it as their target.
+const OWNER: &str = "net.ipv4.vs.backup_only=0";
+const NO_OWNER: &str = "net.ipv4.vs.backup_only=1";
+
+/// The backend for IPVS. It needs a kernel with `ip_vs` and the right to configure it: `CAP_NET_ADMIN` in the machine's first
+/// user namespace, which a user namespace does not give.
 #[derive(Clone, Debug)]
 pub struct Ipvs {
     servers: Servers,
+    /// Every DVIPA, and nothing listens.
+    stand_by: OwnerPlan,
 }
 
 impl Ipvs {
     /// The backend for the LPARs of this sysplex; it needs their addresses.
     pub fn new(sysplex: &Sysplex) -> Self {
-        Self { servers: Servers::new(sysplex) }
+        let members = sysplex.lpars.iter().map(|lpar| lpar.index).collect();
+        let anybody = sysplex.lpars.iter().map(|lpar| lpar.index).next();
+        let owned = |anybody| sysplex.dvipas.iter().map(move |dvipa| (dvipa.address, anybody));
+        let state = State { members, owner: anybody.into_iter().flat_map(owned).collect(), ..State::default() };
+        let stand_by = plan(sysplex, &state).into_values().next().unwrap_or_default();
+        Self { servers: Servers::new(sysplex), stand_by }
     }
 
-    /// What every LPAR that may come to own a DVIPA runs once, when its link to `xcf`, the interface of XCF, is up: it tells the
-    /// others of its connections and hears of theirs (multicast 224.0.0.81, UDP port 8848). So a connection outlives a takeover
-    /// when it was established for some two seconds, which is how long IPVS collects what it has to tell. `syncid` is the
-    /// number of the sysplex on its XCF segment, 0 to 255.
+    /// What every LPAR that may come to own a DVIPA runs once, when its link to `xcf`, the interface of XCF, is up, and before
+    /// it owns any: it tells the others of its connections and hears of theirs (multicast 224.0.0.81, UDP port 8848). So a
+    /// connection outlives a takeover when it was established for some two seconds, which is how long IPVS collects what it has
+    /// to tell. `syncid` is the number of the sysplex on its XCF segment, 0 to 255.
     pub fn prepare(&self, xcf: &str, syncid: u8) -> Vec<Script> {
         let syncid = syncid.to_string();
         let daemon = |state| {
             let args = ["--start-daemon", state, "--mcast-interface", xcf, "--syncid", &syncid];
             Script::new(IPVSADM, &args, "")
         };
-        vec![restore(services::timeouts()), set(SETTINGS), daemon("backup"), daemon("master")]
+        // Services, so that what is heard belongs to a server and can be forgotten with it. They come last: they would take
+        // packets of an LPAR that is a target, were it not for the backup daemon.
+        let services = services::changes(&self.servers, None, &self.stand_by);
+        // Settings come after what makes the kernel load its module.
+        vec![daemon("backup"), daemon("master"), set(SETTINGS.into_iter().chain([NO_OWNER])), restore(services)]
     }
 }
 
@@ -104,12 +119,17 @@ impl Backend for Ipvs {
     fn render(&self, previous: Option<&OwnerPlan>, next: &OwnerPlan, _connections: &[Connection]) -> Vec<Script> {
         let mut scripts = Vec::new();
         let changes = services::changes(&self.servers, previous, next);
-        if previous.is_none() {
-            scripts.push(set(KEEP_ENTRIES));
-            scripts.push(restore(changes));
-            scripts.push(set(SETTINGS));
-        } else if !changes.is_empty() {
-            scripts.push(restore(changes));
+        let role = |plan: &OwnerPlan| if plan.dvipas.is_empty() { NO_OWNER } else { OWNER };
+        match previous {
+            None => {
+                scripts.push(set(KEEP_ENTRIES));
+                scripts.push(restore(changes));
+                scripts.push(set(SETTINGS.into_iter().chain([role(next)])));
+            }
+            Some(previous) => {
+                scripts.extend((!changes.is_empty()).then(|| restore(changes)));
+                scripts.extend((role(previous) != role(next)).then(|| set([role(next)])));
+            }
         }
         let filter = filter::script(previous, next);
         if !filter.is_empty() {
@@ -144,7 +164,7 @@ fn restore(text: String) -> Script {
 }
 
 /// Settings that this kernel does not have are passed over.
-fn set(settings: &[&str]) -> Script {
-    let args: Vec<&str> = ["-q", "-e", "-w"].iter().chain(settings).copied().collect();
+fn set<'a>(settings: impl IntoIterator<Item = &'a str>) -> Script {
+    let args: Vec<&str> = ["-q", "-e", "-w"].into_iter().chain(settings).collect();
     Script::new(SYSCTL, &args, "")
 }

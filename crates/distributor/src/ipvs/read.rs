@@ -23,6 +23,9 @@ const DROPPED: u16 = 0xffff;
 /// A server of a port of a DVIPA.
 type Key = (SocketAddr, IpAddr);
 
+/// A port of a DVIPA, a server, and the words that stand behind it.
+type ServerLine<'t> = (SocketAddr, IpAddr, Vec<&'t str>);
+
 /// What there is of a server.
 struct Server {
     weight: u32,
@@ -119,7 +122,7 @@ fn servers_of_ports<'t>(
     what: &str,
     output: &'t str,
     socket: impl Fn(&str) -> Option<SocketAddr>,
-) -> Result<Vec<(SocketAddr, IpAddr, Vec<&'t str>)>, ReadError> {
+) -> Result<Vec<ServerLine<'t>>, ReadError> {
     let mut lines = output.lines();
     if !lines.next().is_some_and(|head| head.starts_with("IP Virtual Server version")) {
         return Err(bad(tool, format!("found no `IP Virtual Server version` in the first line of {what}")));

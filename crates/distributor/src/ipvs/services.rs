@@ -1,7 +1,7 @@
 //! Plans as virtual services, and the changes from one plan to the next as lines for `ipvsadm -R`.
 //!
-//! That reads to the end whatever happens, complains about each line that the kernel refused, and ends with the status of the last
-//! one. So some lines may fail on purpose, and the last one works whenever IPVS does.
+//! That reads to the end whatever happens, complains about each line that the kernel refused, and ends with the status of the
+//! last one. So some lines may fail on purpose, and the last one works whenever IPVS does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -62,7 +62,7 @@ pub(super) fn changes(servers: &Servers, previous: Option<&OwnerPlan>, next: &Ow
     }
     for (name, service) in &now {
         match before.get(name) {
-            None => add(&mut text, name, service),
+            None => add(&mut text, name, service, previous.is_some()),
             Some(old) => edit(&mut text, name, old, service),
         }
     }
@@ -72,11 +72,19 @@ pub(super) fn changes(servers: &Servers, previous: Option<&OwnerPlan>, next: &Ow
     text
 }
 
-fn add(text: &mut String, name: &Name, service: &Service) {
+/// It may be there already where this LPAR stood by: then nobody takes connections there, and the lines that fail are
+/// followed by some that do not.
+fn add(text: &mut String, name: &Name, service: &Service, may_be_there: bool) {
     line(text, format_args!("-A {name} {}", service.options));
+    if may_be_there {
+        line(text, format_args!("-E {name} {}", service.options));
+    }
     // The kernel puts each before the others.
-    for (server, weight) in service.servers.iter().rev() {
+    for &(server, weight) in service.servers.iter().rev() {
         line(text, format_args!("-a {name} -r {server} -g -w {weight}"));
+        if may_be_there && weight > 0 {
+            line(text, format_args!("-e {name} -r {server} -g -w {weight}"));
+        }
     }
 }
 
@@ -106,7 +114,7 @@ pub(super) fn forget(servers: &Servers, connections: &[Connection]) -> String {
 }
 
 /// How long entries stay; the time of UDP is left as it is.
-pub(super) fn timeouts() -> String {
+fn timeouts() -> String {
     format!("--set {} {} 0\n", IDLE.as_secs(), CLOSING.as_secs())
 }
 

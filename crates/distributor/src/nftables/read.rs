@@ -103,7 +103,7 @@ impl Reader {
         match collection.name.as_str() {
             VCRT => {
                 for element in collection.elem {
-                    let (key, mark): (Timed<(IpAddr, u16, IpAddr, u16)>, u32) = read(element)?;
+                    let (key, mark) = connection(element)?;
                     let (client, sport, dvipa, dport) = key.elem.val.concat;
                     self.tables.vcrt.push(VcrtEntry {
                         client: SocketAddr::new(client, sport),
@@ -115,7 +115,7 @@ impl Reader {
             }
             AFFINITY => {
                 for element in collection.elem {
-                    let (key, mark): (Timed<(IpAddr, IpAddr, u16)>, u32) = read(element)?;
+                    let (key, mark) = client_of(element)?;
                     let (client, dvipa, dport) = key.elem.val.concat;
                     let (dvipa, expires) = (SocketAddr::new(dvipa, dport), Duration::from_secs(key.elem.expires));
                     self.tables.affinities.push(Affinity { client, dvipa, target: lpar(mark)?, expires });
@@ -152,6 +152,28 @@ impl Reader {
         self.tables.vdpt = known.into_iter().map(entry).collect();
         self.tables
     }
+}
+
+/// An element of the VCRT: of a map, or of a set that has the mark in its key.
+fn connection(element: Value) -> Result<(Timed<(IpAddr, u16, IpAddr, u16)>, u32), ReadError> {
+    if element.is_array() {
+        return read(element);
+    }
+    let Timed { elem } = read::<Timed<(IpAddr, u16, IpAddr, u16, u32)>>(element)?;
+    let (client, sport, dvipa, dport, mark) = elem.val.concat;
+    let val = Concat { concat: (client, sport, dvipa, dport) };
+    Ok((Timed { elem: TimedElem { val, expires: elem.expires, counter: None } }, mark))
+}
+
+/// The same for affinities.
+fn client_of(element: Value) -> Result<(Timed<(IpAddr, IpAddr, u16)>, u32), ReadError> {
+    if element.is_array() {
+        return read(element);
+    }
+    let Timed { elem } = read::<Timed<(IpAddr, IpAddr, u16, u32)>>(element)?;
+    let (client, dvipa, dport, mark) = elem.val.concat;
+    let val = Concat { concat: (client, dvipa, dport) };
+    Ok((Timed { elem: TimedElem { val, expires: elem.expires, counter: None } }, mark))
 }
 
 /// How often each mark stands in what a rule sets the mark to: a number, or a map from turns to numbers.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sysplex::NoTarget;
 
-use super::ruleset::{AFFINITY, CHAINS, Family, TABLE, VCRT, chains, declarations};
+use super::ruleset::{AFFINITY, Family, TABLE, VCRT, chains, declarations};
 use crate::{Affinity, Connection, OwnerPlan, PortPlan, mark};
 
 /// One port of one DVIPA.
@@ -51,7 +51,7 @@ impl Renderer<'_> {
             line(&mut text, format_args!("add chain {table} {}", chain_of(key)));
         }
         if before.is_none() {
-            for chain in CHAINS {
+            for chain in self.family.chains() {
                 line(&mut text, format_args!("flush chain {table} {chain}"));
             }
             text.push_str(&chains(self.family));
@@ -75,7 +75,11 @@ impl Renderer<'_> {
             }
         }
         let ours = connections.iter().filter(|c| self.is_ours(c.dvipa.ip()));
-        self.add(&mut text, VCRT, &ours.map(|c| format!("{} : {}", key_of(c), mark(c.target))).collect::<Vec<_>>());
+        self.add(
+            &mut text,
+            VCRT,
+            &ours.map(|c| self.family.element(&key_of(c), "", &mark(c.target).to_string())).collect::<Vec<_>>(),
+        );
         // Last, because a chain can go only when nothing leads to it. Added first, so that one that is gone already is no error.
         for key in removed {
             for command in ["add", "flush", "delete"] {
@@ -140,25 +144,28 @@ impl Renderer<'_> {
 
 /// Takes connections out of the VCRT, those that are in it; all or none.
 pub(super) fn forget(connections: &[Connection]) -> String {
-    delete(VCRT, connections.iter().map(|c| (c.dvipa.ip(), key_of(c))))
+    delete(VCRT, connections.iter().map(|c| (c.dvipa.ip(), key_of(c), mark(c.target))))
 }
 
 /// Sets affinities anew with this much time.
 pub(super) fn affinity_timers(timers: &[(Affinity, Duration)]) -> String {
     let key = |a: &Affinity| format!("{} . {} . {}", a.client, a.dvipa.ip(), a.dvipa.port());
-    let mut text = delete(AFFINITY, timers.iter().map(|(affinity, _)| (affinity.dvipa.ip(), key(affinity))));
+    let keys = timers.iter().map(|(affinity, _)| (affinity.dvipa.ip(), key(affinity), mark(affinity.target)));
+    let mut text = delete(AFFINITY, keys);
     for (affinity, time) in timers {
-        let (family, mark) = (Family::of(affinity.dvipa.ip()).name, mark(affinity.target));
-        let (key, ms) = (key(affinity), time.as_millis());
-        line(&mut text, format_args!("add element {family} {TABLE} {AFFINITY} {{ {key} timeout {ms}ms : {mark} }}"));
+        let (family, mark) = (Family::of(affinity.dvipa.ip()), mark(affinity.target).to_string());
+        let element = family.element(&key(affinity), &format!(" timeout {}ms", time.as_millis()), &mark);
+        line(&mut text, format_args!("add element {} {TABLE} {AFFINITY} {{ {element} }}", family.name));
     }
     text
 }
 
-fn delete(name: &str, keys: impl Iterator<Item = (IpAddr, String)>) -> String {
+fn delete(name: &str, keys: impl Iterator<Item = (IpAddr, String, u32)>) -> String {
     let mut text = String::new();
-    for (dvipa, key) in keys {
-        line(&mut text, format_args!("delete element {} {TABLE} {name} {{ {key} }}", Family::of(dvipa).name));
+    for (dvipa, key, mark) in keys {
+        let family = Family::of(dvipa);
+        let key = family.element_key(&key, mark);
+        line(&mut text, format_args!("delete element {} {TABLE} {name} {{ {key} }}", family.name));
     }
     text
 }

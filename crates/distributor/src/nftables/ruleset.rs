@@ -21,26 +21,73 @@ pub(super) const AFFINITY: &str = "affinity";
 /// The set that counts the connections that each target was sent.
 pub(super) const TOTAL: &str = "total";
 
-/// The chains of [`chains`]; their rules are set together.
-pub(super) const CHAINS: [&str; 7] = ["prerouting", "new", "affine", "picked", "remember", "known", "ending"];
+/// The chains of both families.
+const CHAINS: [&str; 7] = ["prerouting", "new", "affine", "picked", "remember", "known", "ending"];
 
 /// An affinity without a running timer: a connection is open. Refreshed at every new one.
 pub(super) const AFFINITY_HELD: &str = "1d";
 
 /// IPv4 or IPv6; each has a table of its own.
+///
+/// For IPv4 the tables of connections are maps from a connection to its mark. nft 1.0.6 cannot fill a map whose key is longer than
+/// 16 bytes from packets (it ends in an assertion), so for IPv6 they are sets of a connection with its mark, which are asked for
+/// one mark after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Family {
     /// As nft names it, and the header in matches.
     pub(super) name: &'static str,
     address: &'static str,
+    maps: bool,
 }
 
 impl Family {
-    pub(super) const ALL: [Self; 2] =
-        [Self { name: "ip", address: "ipv4_addr" }, Self { name: "ip6", address: "ipv6_addr" }];
+    pub(super) const ALL: [Self; 2] = [
+        Self { name: "ip", address: "ipv4_addr", maps: true },
+        Self { name: "ip6", address: "ipv6_addr", maps: false },
+    ];
 
     pub(super) fn of(address: IpAddr) -> Self {
         Self::ALL[usize::from(address.is_ipv6())]
+    }
+
+    /// An element of a table of connections: with a mark, and perhaps a time.
+    pub(super) fn element(self, key: &str, time: &str, mark: &str) -> String {
+        if self.maps { format!("{key}{time} : {mark}") } else { format!("{key} . {mark}{time}") }
+    }
+
+    /// What names an element that is to be deleted.
+    pub(super) fn element_key(self, key: &str, mark: u32) -> String {
+        if self.maps { key.to_owned() } else { format!("{key} . {mark}") }
+    }
+
+    fn table_of(self, name: &str, key: &str, time: &str) -> String {
+        let (kind, to) = if self.maps { ("map", " : mark") } else { ("set", " . mark") };
+        format!(
+            "    {kind} {name} {{\n        type {key}{to}\n        flags dynamic, timeout\n        timeout {time}\n        \
+             size 1048576\n    }}\n"
+        )
+    }
+
+    /// Rules that set the mark to what the table has for the key, and go on with `then` when it has something.
+    fn find(self, name: &str, key: &str, then: &str) -> String {
+        if self.maps {
+            format!("meta mark set {key} map @{name} {then}")
+        } else {
+            format!("jump find-{name}\n        meta mark != 0 {then}")
+        }
+    }
+
+    /// The chain that asks a set of connections for one mark after the other.
+    fn finder(self, name: &str, key: &str) -> String {
+        let ask = |mark| format!("        meta mark set {mark} {key} . meta mark @{name} return\n");
+        let asks: String = (1..=sysplex::LARGEST_SYSPLEX).map(ask).collect();
+        format!("    chain find-{name} {{\n{asks}        meta mark set 0\n    }}\n")
+    }
+
+    /// The chains of [`chains`]; their rules are set together.
+    pub(super) fn chains(self) -> Vec<&'static str> {
+        let finders = ["find-vcrt", "find-closing", "find-affinity"];
+        CHAINS.into_iter().chain(finders.into_iter().filter(|_| !self.maps)).collect()
     }
 }
 
@@ -49,32 +96,19 @@ impl Family {
 /// An entry of a connection without a sign of life goes after a day: long enough for a debug session that stands at a
 /// breakpoint over night, and needed only for clients and targets that vanished without a word. Half a connection, a SYN
 /// and no more, goes after two minutes, which is longer than the pause between two SYNs of the same client.
-pub(super) fn declarations(Family { name, address }: Family) -> String {
-    format!(
-        "\
-table {name} dvipa {{
-    # Connection routing table: client address, its port, DVIPA, its port -> number of the target.
-    map vcrt {{
-        type {address} . inet_service . {address} . inet_service : mark
-        flags dynamic, timeout
-        timeout 1d
-        size 1048576
-    }}
-    # The same for connections that the client has ended.
-    map closing {{
-        type {address} . inet_service . {address} . inet_service : mark
-        flags dynamic, timeout
-        timeout 2m
-        size 1048576
-    }}
-    # TIMEDAFFINITY: client address, DVIPA, its port -> number of the target.
-    map affinity {{
-        type {address} . {address} . inet_service : mark
-        flags dynamic, timeout
-        timeout {AFFINITY_HELD}
-        size 1048576
-    }}
-    # Connections that each target was ever sent.
+pub(super) fn declarations(family: Family) -> String {
+    let Family { name, address, .. } = family;
+    let connection = format!("{address} . inet_service . {address} . inet_service");
+    let client = format!("{address} . {address} . inet_service");
+    let mut text = format!("table {name} dvipa {{\n");
+    text += "    # Connection routing table: client address, its port, DVIPA, its port -> number of the target.\n";
+    text += &family.table_of(VCRT, &connection, "1d");
+    text += "    # The same for connections that the client has ended.\n";
+    text += &family.table_of("closing", &connection, "2m");
+    text += "    # TIMEDAFFINITY: client address, DVIPA, its port -> number of the target.\n";
+    text += &family.table_of(AFFINITY, &client, AFFINITY_HELD);
+    text += &format!(
+        "    # Connections that each target was ever sent.
     set total {{
         type {address} . inet_service . mark
         flags dynamic
@@ -91,24 +125,44 @@ table {name} dvipa {{
     # Ports that belong to one LPAR.
     map sysplexports {{ type {address} . inet_service : mark; flags interval; }}
     chain prerouting {{ type filter hook prerouting priority mangle; policy accept; }}
-    chain new {{ }}
-    chain affine {{ }}
-    chain picked {{ }}
-    chain remember {{ }}
-    chain known {{ }}
-    chain ending {{ }}
-}}
 "
-    )
+    );
+    for chain in family.chains().iter().filter(|chain| **chain != "prerouting") {
+        text += &format!("    chain {chain} {{ }}\n");
+    }
+    text + "}\n"
 }
 
-/// The rules of [`CHAINS`].
-pub(super) fn chains(Family { name, .. }: Family) -> String {
+/// The rules of the chains.
+pub(super) fn chains(family: Family) -> String {
+    let name = family.name;
     // The connection of a packet from the client, its client, and the port dialled.
     let connection = format!("{name} saddr . tcp sport . {name} daddr . tcp dport");
     let client = format!("{name} saddr . {name} daddr . tcp dport");
     let port = format!("{name} daddr . tcp dport");
-    format!(
+    let of_connection = |time| family.element(&connection, time, "meta mark");
+    let (this, half) = (of_connection(""), of_connection(" timeout 2m"));
+    let (of_client, held) = (
+        family.element(&client, "", "meta mark"),
+        family.element(&client, &format!(" timeout {AFFINITY_HELD}"), "meta mark"),
+    );
+    let find = |table, then: &str| family.find(table, &connection, then);
+    let ready = format!("{port} . meta mark @ready");
+    let (kept, gone, gone_closing) = (
+        find(VCRT, &format!("{ready} goto remember")),
+        find(VCRT, &format!("delete @vcrt {{ {this} }}")),
+        find("closing", &format!("delete @closing {{ {this} }}")),
+    );
+    let (affine, no_affine) = (
+        family.find(AFFINITY, &client, &format!("{ready} goto affine")),
+        family.find(AFFINITY, &client, &format!("delete @affinity {{ {of_client} }}")),
+    );
+    let (known, known_closing) = (
+        find(VCRT, &format!("update @vcrt {{ {this} }} accept")),
+        find("closing", &format!("update @closing {{ {this} }} accept")),
+    );
+    let ending = find(VCRT, &format!("add @closing {{ {this} }} delete @vcrt {{ {this} }} accept"));
+    let mut text = format!(
         "\
 table {name} dvipa {{
     chain prerouting {{
@@ -119,20 +173,20 @@ table {name} dvipa {{
     }}
     chain new {{
         # A retransmission keeps its target while that one is ready.
-        meta mark set {connection} map @vcrt {port} . meta mark @ready goto remember
+        {kept}
         # A new connection leaves nothing of an old one.
-        meta mark set {connection} map @vcrt delete @vcrt {{ {connection} : meta mark }}
-        meta mark set {connection} map @closing delete @closing {{ {connection} : meta mark }}
+        {gone}
+        {gone_closing}
         # A client with an affinity goes where it was, while that target is ready; else the affinity is dropped.
-        meta mark set {client} map @affinity {port} . meta mark @ready goto affine
-        meta mark set {client} map @affinity delete @affinity {{ {client} : meta mark }}
+        {affine}
+        {no_affine}
         meta mark set 0
         {port} vmap @ports
         meta mark set {port} map @sysplexports goto remember
         # Any other port: the owner's own stack.
     }}
     chain affine {{
-        update @affinity {{ {client} timeout {AFFINITY_HELD} : meta mark }}
+        update @affinity {{ {held} }}
         goto picked
     }}
     chain picked {{
@@ -140,22 +194,27 @@ table {name} dvipa {{
         goto remember
     }}
     chain remember {{
-        update @vcrt {{ {connection} timeout 2m : meta mark }}
+        update @vcrt {{ {half} }}
         accept
     }}
     chain known {{
         tcp flags & (fin | rst) != 0 goto ending
-        meta mark set {connection} map @vcrt update @vcrt {{ {connection} : meta mark }} accept
-        meta mark set {connection} map @closing update @closing {{ {connection} : meta mark }} accept
+        {known}
+        {known_closing}
         {name} daddr @settling drop
         # No such connection: the owner's own stack says so.
     }}
     chain ending {{
-        meta mark set {connection} map @closing update @closing {{ {connection} : meta mark }} accept
-        meta mark set {connection} map @vcrt add @closing {{ {connection} : meta mark }} delete @vcrt {{ {connection} : meta mark }} accept
+        {known_closing}
+        {ending}
         {name} daddr @settling drop
     }}
-}}
 "
-    )
+    );
+    if !family.maps {
+        text += &family.finder(VCRT, &connection);
+        text += &family.finder("closing", &connection);
+        text += &family.finder(AFFINITY, &client);
+    }
+    text + "}\n"
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use distributor::{Affinity, Backend, Connection, Iptables, OwnerPlan, Script, Tables};
-use sysplex::LparIndex;
+use sysplex::{LparIndex, Method};
 
 use super::{EVERYTHING, cases, figure_4, is_as_it_was, nft_takes, owner_plan};
 
@@ -129,7 +129,7 @@ fn iptables_shows_connections_that_were_written() {
     let written = shell(&Iptables.render(None, &both, &connections));
     connections.sort();
     let shown = |tables: Tables| {
-        let mut shown: Vec<Connection> = tables.vcrt.iter().map(|entry| entry.connection()).collect();
+        let mut shown: Vec<Connection> = tables.vcrt.iter().map(distributor::VcrtEntry::connection).collect();
         shown.sort();
         shown
     };
@@ -144,6 +144,30 @@ fn iptables_shows_connections_that_were_written() {
     for tables in tables_after(&shell(&Iptables.forget(gone))) {
         assert_eq!(shown(tables), []);
     }
+}
+
+#[test]
+fn iptables_takes_as_many_ports_and_turns_as_there_can_be() {
+    let mut plan = both_families();
+    for dvipa in plan.dvipas.values_mut() {
+        let mut port = dvipa.ports[&4035].clone();
+        port.method = Method::BaseWlm;
+        dvipa.ports.extend((6000..6063).map(|number| (number, port.clone())));
+        for (share, weight) in port.shares.iter_mut().zip([501, 523]) {
+            share.weight = weight;
+        }
+        dvipa.ports.insert(6063, port);
+    }
+    for tables in tables_after(&render(None, &plan)) {
+        let of_port = tables.vdpt.iter().filter(|entry| entry.dvipa.port() == 6063);
+        let weights: Vec<u32> = of_port.map(|entry| entry.weight).collect();
+        assert_eq!(weights, [501, 523, 501, 523], "of both DVIPAs");
+    }
+    // The kernel is told in several runs, and nothing follows them before the last one.
+    let runs = Iptables.render(None, &plan, &[]);
+    let rules: Vec<&Script> = runs.iter().filter(|run| run.program == "iptables-restore").collect();
+    let followed: Vec<usize> = (0..rules.len()).filter(|&at| rules[at].stdin.contains("-A PREROUTING")).collect();
+    assert!(rules.len() > 3 && followed == [rules.len() - 1], "{followed:?} of {}", rules.len());
 }
 
 #[test]

@@ -114,7 +114,7 @@ proptest! {
     #[test]
     fn no_output_makes_it_panic(text in any::<String>(), name in "dv[46]-(vcrt|bit|range|rangebit|total|affinitybit)(-[0-9]{0,9}){0,3}",
                                 element in "[0-9a-f.:,tcp]{0,40}", cut in 0usize..1500) {
-        let _ = parse(&text, &[text.clone()]);
+        let _ = parse(&text, std::slice::from_ref(&text));
         let line = format!("add {name} {element} timeout 5 packets {text}");
         let _ = parse(&line, &[RULES.get(..cut).unwrap_or_default().to_owned()]);
         let _ = parse("", &[format!("-A dvipa-ranges -d {element} --dport {element} --set-xmark 0x{element}")]);

@@ -104,6 +104,8 @@ proptest! {
         ] {
             let _ = read(outputs);
         }
-        let _ = read([CONNECTIONS, SERVICES, STATISTICS].map(|head| format!("{}\n{text}", head.lines().next().unwrap_or_default())).each_ref().map(String::as_str));
+        let heads = [CONNECTIONS, SERVICES, STATISTICS].map(|output| output.lines().next().unwrap_or_default());
+        let outputs = heads.map(|head| format!("{head}\n\n\n{text}"));
+        let _ = read(outputs.each_ref().map(String::as_str));
     }
 }
