@@ -2,6 +2,7 @@
 //!
 //! - [`scenario`]: what happens and what must be seen, from a TOML file.
 //! - [`plex`]: a sysplex that runs.
+//! - [`netstat`]: what the kernels show, as NETSTAT lays it out.
 //! - [`run`]: a scenario in a sysplex: the nine steps, the evidence, the verdict.
 //! - [`doctor`], [`mod@bench`]: what this machine can do, and how fast.
 
@@ -28,6 +29,7 @@ pub mod bench;
 pub mod cli;
 pub mod doctor;
 pub mod exit;
+pub mod netstat;
 pub mod output;
 pub mod plex;
 pub mod programs;

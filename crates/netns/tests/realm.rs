@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use netns::{Batch, Host, HostSpec, NetConfig, NetNs, Network, Task, Veth, Wirer, inside, realm};
+use netns::{
+    Address, Batch, Gateway, Host, HostSpec, NetConfig, NetNs, Network, Route, Task, Veth, Wirer, inside, realm,
+};
 
 const CASE: &str = "NETNS_TEST_CASE";
 const LAN: u32 = 10;
@@ -20,8 +22,13 @@ fn main() {
     }
     let arguments = Arguments::from_args();
     let refusal = realm::run(|_, _| 0, |_, _| ()).err().map(|e| e.to_string());
-    let trials =
-        ["two_hosts_talk", "a_task_is_started_and_reaped", "a_refused_request_names_itself", "nothing_outlives_a_kill"];
+    let trials = [
+        "two_hosts_talk",
+        "what_was_made_is_read",
+        "a_task_is_started_and_reaped",
+        "a_refused_request_names_itself",
+        "nothing_outlives_a_kill",
+    ];
     let trials = trials.map(|name| {
         // Without namespaces the cases cannot run: ignored, with the reason in the name, so that it is counted and seen.
         match &refusal {
@@ -82,6 +89,7 @@ fn run_case(case: &str) -> i32 {
             runtime.block_on(async {
                 match case.as_str() {
                     "two_hosts_talk" => two_hosts_talk(&network).await,
+                    "what_was_made_is_read" => what_was_made_is_read(&network).await,
                     "a_task_is_started_and_reaped" => a_task_is_started_and_reaped(&network).await,
                     "a_refused_request_names_itself" => a_refused_request_names_itself(&network).await,
                     "wait_forever" => wait_forever(&network).await,
@@ -140,6 +148,34 @@ async fn two_hosts_talk(network: &Network) {
     let mut bytes = [0; 5];
     server.read_exact(&mut bytes).expect("reads");
     assert_eq!(&bytes, b"hello");
+}
+
+async fn what_was_made_is_read(network: &Network) {
+    let hosts = hosts(network, 2).await;
+    let (ipv4, ipv6) = (Ipv4Addr::new(10, 10, 10, 1).into(), "fd00:10::1".parse().expect("an address"));
+    let via = Ipv4Addr::new(10, 10, 10, 2).into();
+    let read = || Ok((netns::addresses()?, netns::gateways()?));
+    let (addresses, gateways) = inside(hosts[0].netns(), read).expect("a dump");
+    let on_lan = |addresses: &[Address]| addresses.iter().filter(|has| has.link == 2).copied().collect::<Vec<_>>();
+    let own = Address { link: 2, address: ipv4, prefix: 24 };
+    let generated = |address: &Address| matches!(address.address, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    let mut seen = on_lan(&addresses);
+    seen.retain(|address| !generated(address));
+    assert_eq!((seen, gateways), (vec![own], vec![]));
+
+    let more = || {
+        let mut batch = Batch::default();
+        batch.address(2, ipv6, 128);
+        batch.route(&Route { to: (Ipv4Addr::UNSPECIFIED.into(), 0), via, link: 2, table: 1002 });
+        batch.route(&Route { to: (Ipv4Addr::new(10, 20, 0, 0).into(), 16), via, link: 2, table: 1002 });
+        batch.commit(&mut Batch::socket()?).map_err(std::io::Error::other)?;
+        read()
+    };
+    let (addresses, gateways) = inside(hosts[0].netns(), more).expect("a dump");
+    assert!(on_lan(&addresses).contains(&Address { link: 2, address: ipv6, prefix: 128 }), "{addresses:?}");
+    assert_eq!(gateways, [Gateway { table: 1002, via, link: 2 }], "only the one to any destination");
+    let (addresses, gateways) = inside(hosts[1].netns(), read).expect("a dump");
+    assert!(!addresses.iter().any(|has| has.address == ipv6) && gateways.is_empty(), "of that host only");
 }
 
 fn task(argv: &[&str], stdout: OwnedFd) -> Task {

@@ -147,7 +147,7 @@ fn changes(realm: &Network, backend: &Known, bin_dir: std::path::PathBuf) -> Res
 /// When the kernel of this namespace takes over a new ruleset of nftables; nothing where that cannot be heard.
 fn generations(netns: &NetNs) -> Option<mpsc::Receiver<u64>> {
     const NFNLGRP_NFTABLES: u32 = 7;
-    let mut socket = inside(netns, || {
+    let socket = inside(netns, || {
         let mut socket = Socket::new(NETLINK_NETFILTER)?;
         socket.bind(&NetlinkAddr::new(0, 0))?;
         socket.add_membership(NFNLGRP_NFTABLES)?;

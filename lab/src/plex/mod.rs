@@ -16,9 +16,10 @@ use evidence::{Event, HubState, Recorder, SocketView, Tap, What, monotonic_ns};
 use netns::{Host, HostError, HostSpec, Network, Wirer, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
 
-pub use distribution::{Applied, Distributor, Handle, SharedBackend};
+pub use distribution::{Applied, Distributor, Handle, SharedBackend, Sockets, Standing, responsiveness};
 use journal::{Journal, TaskExit};
-pub use network::{LAN, LAN_LINK, XCF, XCF_LINK};
+pub(crate) use network::host_prefix;
+pub use network::{LAN, LAN_LINK, LOOPBACK, XCF, XCF_LINK};
 use tasks::{Exits, Starter, TaskHandle};
 
 /// Why a sysplex does not run.

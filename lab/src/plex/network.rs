@@ -8,6 +8,8 @@ use netns::{Batch, LinkConf, NetConfig, NetNs, Route, Rule, Veth};
 use std::os::fd::AsFd;
 use sysplex::{Lpar, Sysplex, Workstation};
 
+/// Index of the loopback in every host.
+pub const LOOPBACK: u32 = 1;
 /// Index of the LAN interface in every host.
 pub const LAN_LINK: u32 = 2;
 /// Index of the XCF interface in every LPAR.
@@ -17,7 +19,6 @@ pub const LAN: &str = "lan0";
 /// Name of the XCF interface in every LPAR.
 pub const XCF: &str = "xcf0";
 
-const LOOPBACK: u32 = 1;
 const LAN_BRIDGE: u32 = 10;
 const XCF_BRIDGE: u32 = 11;
 /// Indexes of the fabric's ends of the links start here, away from those in the hosts.
@@ -68,7 +69,7 @@ pub(super) fn lan_mac(position: usize) -> [u8; 6] {
 }
 
 /// The prefix of a DVIPA: it is a host of its own.
-pub(super) fn host_prefix(address: IpAddr) -> u8 {
+pub(crate) fn host_prefix(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 

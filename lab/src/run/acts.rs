@@ -13,6 +13,7 @@ use super::agreement;
 use super::diagnose::Failure;
 use super::result::Proof;
 use super::steps::{Stage, StepError};
+use crate::netstat;
 use crate::plex::{PlexError, tasks};
 use crate::scenario::Symptom;
 use crate::scenario::acts::{Act, Answer, Finish, OfTask, Then};
@@ -40,6 +41,7 @@ pub(super) fn describe(act: &Act, sysplex: &Sysplex) -> String {
         Act::Pause(time) => format!("{} pass", humantime::format_duration(*time)),
         Act::Owner { dvipa, is: Some(lpar) } => format!("{} has {dvipa} on the LAN", name(*lpar)),
         Act::Owner { dvipa, is: None } => format!("nobody has {dvipa} on the LAN"),
+        Act::Netstat { on, request, .. } => format!("NETSTAT {request} on {}", name(*on)),
         Act::Agreement { dvipa, rounds, .. } => {
             format!("the VCRT of {dvipa} agrees with the targets' sockets, {rounds} times")
         }
@@ -69,6 +71,7 @@ impl Stage<'_> {
                 Ok(())
             }
             Act::Owner { dvipa, is } => self.owner(*dvipa, *is),
+            Act::Netstat { on, request, says, says_not } => self.netstat(*on, request, says, says_not).await,
             Act::Agreement { dvipa, rounds, at_least } => self.agreement(*dvipa, *rounds, *at_least).await,
         }
     }
@@ -163,6 +166,31 @@ impl Stage<'_> {
             ok: owners == expected,
             source: "addresses".into(),
             shown: names(&owners),
+        };
+        Ok(self.must_all_be_shown(vec![proof])?)
+    }
+
+    async fn netstat(
+        &mut self,
+        on: LparIndex,
+        request: &netstat::Request,
+        says: &[String],
+        says_not: &[String],
+    ) -> Result<(), StepError> {
+        let facts = netstat::gather(self.plex, on).await?;
+        let text = netstat::render(request, &self.plex.sysplex, &facts);
+        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let report = flat(&text);
+        let missing = says.iter().find(|words| !report.contains(&flat(words)));
+        let unwanted = says_not.iter().find(|words| report.contains(&flat(words)));
+        let wrong = missing.map(|words| format!("expected `{words}`"));
+        let wrong = wrong.or_else(|| unwanted.map(|words| format!("expected no `{words}`")));
+        let system = self.plex.sysplex.lpar(on).map_or("?", |lpar| lpar.name.as_str());
+        let proof = Proof {
+            claim: format!("NETSTAT {request} on {system} says what it must"),
+            ok: wrong.is_none(),
+            source: "NETSTAT".into(),
+            shown: wrong.map_or_else(|| says.join("; "), |wrong| format!("{wrong}, found:\n{text}")),
         };
         Ok(self.must_all_be_shown(vec![proof])?)
     }

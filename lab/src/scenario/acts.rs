@@ -10,6 +10,7 @@ use sysplex::{LparIndex, StartedTask};
 
 use super::resolve::Resolver;
 use super::{Action, raw, size};
+use crate::netstat;
 
 /// What happens to the sysplex.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +58,17 @@ pub enum Act {
         dvipa: IpAddr,
         /// The LPAR.
         is: Option<LparIndex>,
+    },
+    /// What a NETSTAT report of a system says.
+    Netstat {
+        /// The system.
+        on: LparIndex,
+        /// Which report, and how.
+        request: netstat::Request,
+        /// Each is in it; blanks count as one.
+        says: Vec<String>,
+        /// None is in it.
+        says_not: Vec<String>,
     },
     /// The VCRT agrees with the targets' sockets, connection by connection.
     Agreement {
@@ -170,6 +182,8 @@ impl Resolver<'_> {
             self.owner(owner)
         } else if let Some(agreement) = &step.agreement {
             self.agreement(agreement)
+        } else if let Some(netstat) = &step.netstat {
+            self.netstat(netstat)
         } else {
             None
         };
@@ -297,6 +311,20 @@ impl Resolver<'_> {
         let rounds = agreement.rounds.as_ref().map_or(Some(1), |rounds| self.number(rounds, 1..=1000))?;
         let at_least = agreement.at_least.as_ref().map_or(0, |least| *least.get_ref());
         Some(Act::Agreement { dvipa, rounds, at_least })
+    }
+
+    fn netstat(&mut self, netstat: &raw::Netstat) -> Option<Act> {
+        let on = self.lpar_index(&netstat.on)?;
+        let words = |texts: &[Spanned<String>]| texts.iter().map(|text| text.get_ref().clone()).collect();
+        let (says, says_not) = (words(&netstat.says), words(&netstat.says_not));
+        match netstat.report.get_ref().parse() {
+            Ok(request) => Some(Act::Netstat { on, request, says, says_not }),
+            Err(message) => {
+                let message: String = message;
+                self.problem(netstat.report.span(), message, None);
+                None
+            }
+        }
     }
 
     fn dvipa(&mut self, address: &Spanned<String>) -> Option<IpAddr> {

@@ -55,6 +55,7 @@ pub(super) struct Step {
     pub(super) pause: Option<Spanned<String>>,
     pub(super) owner: Option<Owner>,
     pub(super) agreement: Option<Agreement>,
+    pub(super) netstat: Option<Netstat>,
     pub(super) within: Option<Spanned<String>>,
 }
 
@@ -179,6 +180,18 @@ pub(super) struct OfLpar {
 pub(super) struct Owner {
     pub(super) dvipa: Spanned<String>,
     pub(super) is: Spanned<String>,
+}
+
+/// `netstat`: what a report says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Netstat {
+    pub(super) on: Spanned<String>,
+    pub(super) report: Spanned<String>,
+    #[serde(default)]
+    pub(super) says: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) says_not: Vec<Spanned<String>>,
 }
 
 /// `agreement`: the VCRT against the targets' sockets.

@@ -115,6 +115,7 @@ impl Resolver<'_> {
             ("pause", written.pause.is_some()),
             ("owner", written.owner.is_some()),
             ("agreement", written.agreement.is_some()),
+            ("netstat", written.netstat.is_some()),
         ];
         let count = actions.iter().filter(|(_, there)| *there).count();
         if count != 1 {

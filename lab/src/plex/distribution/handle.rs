@@ -1,8 +1,10 @@
 //! The distributor in the background, and how it is spoken to.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use distributor::group::Status;
 use distributor::{Tables, Vary, VcrtEntry};
 use evidence::{Event, What, monotonic_ns};
 use netns::HostError;
@@ -22,8 +24,21 @@ enum Request {
     Vary(LparIndex, Vary),
     /// The LPAR is gone.
     Crashed(LparIndex),
-    /// Who owns a DVIPA; the answer is the LPAR's number, or nothing.
-    Owner(IpAddr),
+    /// Who owns a DVIPA, and where that is to go.
+    Owner(IpAddr, oneshot::Sender<Option<LparIndex>>),
+    /// How one system stands in the group, and where that is to go.
+    Status(LparIndex, oneshot::Sender<Standing>),
+}
+
+/// How one system stands in the sysplex group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The systems that are up, in the group or not.
+    pub up: BTreeSet<LparIndex>,
+    /// The systems that are up and in the group.
+    pub members: BTreeSet<LparIndex>,
+    /// What the group says of each DVIPA on this system; nothing of those that it neither defines nor backs up nor owns.
+    pub dvipas: BTreeMap<IpAddr, Status>,
 }
 
 /// Why a request was not done.
@@ -51,11 +66,15 @@ impl Distributor {
         let kernel = |e: PlexError| Refused::Kernel(e.to_string());
         let mut crashed = None;
         let messages = match request {
-            Request::Owner(dvipa) => {
-                let owner = self.group.state().owner.get(&dvipa);
-                return Ok(owner.map(ToString::to_string).into_iter().collect());
+            Request::Owner(dvipa, answer) => {
+                let _ = answer.send(self.group.state().owner.get(&dvipa).copied());
+                return Ok(Vec::new());
             }
             Request::Settle => Vec::new(),
+            Request::Status(on, sender) => {
+                let _ = sender.send(self.standing(on));
+                return Ok(Vec::new()); // looking changes nothing
+            }
             Request::Vary(on, command) => self.group.vary(on, &command).map_err(Refused::Command)?,
             Request::Crashed(lpar) => {
                 let messages = self.group.crash(lpar);
@@ -74,6 +93,13 @@ impl Distributor {
         }
         self.refresh().await.map_err(kernel)?;
         Ok(said)
+    }
+
+    fn standing(&self, on: LparIndex) -> Standing {
+        let up = self.sysplex.lpars.iter().map(|lpar| lpar.index).filter(|&lpar| self.group.is_up(lpar));
+        let dvipas = self.sysplex.dvipas.iter();
+        let dvipas = dvipas.filter_map(|dvipa| Some((dvipa.address, self.group.status(dvipa, on)?)));
+        Standing { up: up.collect(), members: self.group.state().members.clone(), dvipas: dvipas.collect() }
     }
 }
 
@@ -145,8 +171,19 @@ impl Handle {
     /// # Errors
     /// When there is no distributor any more.
     pub async fn owner(&self, dvipa: IpAddr) -> Result<Option<LparIndex>, PlexError> {
-        let owner = self.ask(Request::Owner(dvipa)).await?.map_err(refused)?;
-        Ok(owner.first().and_then(|number| LparIndex::new(number.parse().ok()?)))
+        let (sender, receiver) = oneshot::channel();
+        self.ask(Request::Owner(dvipa, sender)).await?.map_err(refused)?;
+        receiver.await.map_err(|_| gone())
+    }
+
+    /// How one system stands in the sysplex group.
+    ///
+    /// # Errors
+    /// When there is no distributor any more.
+    pub async fn status(&self, on: LparIndex) -> Result<Standing, PlexError> {
+        let (sender, receiver) = oneshot::channel();
+        self.ask(Request::Status(on, sender)).await?.map_err(refused)?;
+        receiver.await.map_err(|_| gone())
     }
 
     /// The connection routing table of an LPAR, from its kernel.
@@ -166,11 +203,14 @@ impl Handle {
     }
 
     async fn ask(&self, request: Request) -> Result<Result<Vec<String>, Refused>, PlexError> {
-        let gone = || PlexError::Host(HostError::Down { host: "distributor".into() });
         let (sender, receiver) = oneshot::channel();
         self.asks.send((request, sender)).await.map_err(|_| gone())?;
         receiver.await.map_err(|_| gone())
     }
+}
+
+fn gone() -> PlexError {
+    PlexError::Host(HostError::Down { host: "distributor".into() })
 }
 
 fn refused(refused: Refused) -> PlexError {

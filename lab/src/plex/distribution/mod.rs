@@ -18,7 +18,8 @@ use evidence::{Event, SocketView, What, monotonic_ns};
 use netns::{Host, HostError};
 use sysplex::{LparIndex, Sysplex};
 
-pub use handle::Handle;
+pub use handle::{Handle, Standing};
+pub use observe::{Sockets, responsiveness};
 
 pub(super) use first::FirstPlans;
 

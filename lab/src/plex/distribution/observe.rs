@@ -18,7 +18,7 @@ const RESPONSIVE_EVERY: Duration = Duration::from_secs(1);
 pub(super) type Open = BTreeSet<(IpAddr, SocketAddr)>;
 
 /// Sockets of each LPAR.
-type Sockets = BTreeMap<LparIndex, Vec<TcpSocket>>;
+pub type Sockets = BTreeMap<LparIndex, Vec<TcpSocket>>;
 
 impl Distributor {
     /// Looks at all LPARs that are up.
@@ -79,7 +79,8 @@ fn count(
     (active, open)
 }
 
-fn responsiveness(
+/// The responsiveness of each target for each of these ports, from its sockets; who is not in it is as good as can be.
+pub fn responsiveness(
     ports: &BTreeSet<SocketAddr>,
     listeners: &Sockets,
     connections: &Sockets,
