@@ -15,6 +15,12 @@ pub trait Backend {
     /// The programs of the machine that it needs.
     fn tools(&self) -> &'static [&'static str];
 
+    /// What every LPAR that may come to own a DVIPA runs once, when its interface of XCF, `xcf`, is up, and before it owns any.
+    fn prepare(&self, xcf: &str) -> Vec<Script> {
+        let _ = xcf;
+        Vec::new()
+    }
+
     /// What makes the kernel follow `next`. `previous` is what the kernel follows now: what is the same in both is left
     /// alone, its state too (where a round robin stands). Without it, everything of this backend is set anew, whatever was
     /// there. Connections in the VCRT stay in both cases, and `connections` come into it: those that a new owner takes over.

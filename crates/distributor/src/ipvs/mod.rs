@@ -17,7 +17,7 @@
 //!   takes all.
 //! - WEIGHTEDACTIVE is the kernel's scheduler `wlc`, which knows the active connections itself, as they are at every SYN.
 //! - The connections of a port end when the port is distributed no longer.
-//! - Nobody can tell IPVS of a connection but another IPVS, by its sync daemon: see [`Ipvs::prepare`]. So the connections given
+//! - Nobody can tell IPVS of a connection but another IPVS, by its sync daemon: see [`Backend::prepare`]. So the connections given
 //!   to [`Backend::render`] are not looked at.
 //! - [`Backend::forget`] takes out all connections of these targets to these ports, which is what it is for.
 //! - [`Backend::read`]: the kernel copies its counters every two seconds, so the total of a target may be late by that much; it
@@ -37,6 +37,8 @@ use crate::{Affinity, Backend, Connection, OwnerPlan, ReadError, Script, State, 
 use servers::Servers;
 
 const IPVSADM: &str = "ipvsadm";
+/// Number of the sysplex for its sync daemons: there is one on an XCF segment.
+const SYNCID: &str = "1";
 const NFT: &str = "nft";
 const SYSCTL: &str = "sysctl";
 const CAT: &str = "cat";
@@ -88,23 +90,6 @@ impl Ipvs {
         let stand_by = plan(sysplex, &state).into_values().next().unwrap_or_default();
         Self { servers: Servers::new(sysplex), stand_by }
     }
-
-    /// What every LPAR that may come to own a DVIPA runs once, when its link to `xcf`, the interface of XCF, is up, and before
-    /// it owns any: it tells the others of its connections and hears of theirs (multicast 224.0.0.81, UDP port 8848). So a
-    /// connection outlives a takeover when it was established for some two seconds, which is how long IPVS collects what it has
-    /// to tell. `syncid` is the number of the sysplex on its XCF segment, 0 to 255.
-    pub fn prepare(&self, xcf: &str, syncid: u8) -> Vec<Script> {
-        let syncid = syncid.to_string();
-        let daemon = |state| {
-            let args = ["--start-daemon", state, "--mcast-interface", xcf, "--syncid", &syncid];
-            Script::new(IPVSADM, &args, "")
-        };
-        // Services, so that what is heard belongs to a server and can be forgotten with it. They come last: they would take
-        // packets of an LPAR that is a target, were it not for the backup daemon.
-        let services = services::changes(&self.servers, None, &self.stand_by);
-        // Settings come after what makes the kernel load its module.
-        vec![daemon("backup"), daemon("master"), set(SETTINGS.into_iter().chain([NO_OWNER])), restore(services)]
-    }
 }
 
 impl Backend for Ipvs {
@@ -114,6 +99,20 @@ impl Backend for Ipvs {
 
     fn tools(&self) -> &'static [&'static str] {
         &[IPVSADM, NFT, SYSCTL, CAT]
+    }
+
+    /// It tells the others of its connections and hears of theirs (multicast 224.0.0.81, UDP port 8848). So a connection outlives
+    /// a takeover when it was established for some two seconds, which is how long IPVS collects what it has to tell.
+    fn prepare(&self, xcf: &str) -> Vec<Script> {
+        let daemon = |state| {
+            let args = ["--start-daemon", state, "--mcast-interface", xcf, "--syncid", SYNCID];
+            Script::new(IPVSADM, &args, "")
+        };
+        // Services, so that what is heard belongs to a server and can be forgotten with it. They come last: they would take
+        // packets of an LPAR that is a target, were it not for the backup daemon.
+        let services = services::changes(&self.servers, None, &self.stand_by);
+        // Settings come after what makes the kernel load its module.
+        vec![daemon("backup"), daemon("master"), set(SETTINGS.into_iter().chain([NO_OWNER])), restore(services)]
     }
 
     fn render(&self, previous: Option<&OwnerPlan>, next: &OwnerPlan, _connections: &[Connection]) -> Vec<Script> {

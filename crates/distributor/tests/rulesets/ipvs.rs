@@ -137,12 +137,12 @@ fn forgotten_connections_go_with_their_servers() {
 
 #[test]
 fn who_may_own_a_dvipa_hears_and_tells_of_connections() {
-    let scripts = Ipvs::new(&figure_4()).prepare("xcf0", 7);
+    let scripts = Ipvs::new(&figure_4()).prepare("xcf0");
     let daemons: Vec<String> = scripts
         .iter()
         .filter(|script| script.args[0] == "--start-daemon")
         .map(|script| format!("{} {}", script.program, script.args.join(" ")))
         .collect();
-    let start = |state| format!("ipvsadm --start-daemon {state} --mcast-interface xcf0 --syncid 7");
+    let start = |state| format!("ipvsadm --start-daemon {state} --mcast-interface xcf0 --syncid 1");
     assert_eq!(daemons, [start("backup"), start("master")]);
 }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use distributor::Group;
 use netns::{Host, HostError};
-use sysplex::{Lpar, Sysplex};
+use sysplex::{Dvipa, Lpar, Sysplex};
 use tokio::task::JoinHandle;
+
+use crate::plex::XCF;
 
 use super::{Applied, Exits, PlexError, SharedBackend, run};
 
 pub(in crate::plex) struct FirstPlans {
     plans: Applied,
+    dvipas: Vec<Dvipa>,
     backend: SharedBackend,
     running: Vec<JoinHandle<Result<(), HostError>>>,
 }
@@ -20,12 +23,18 @@ pub(in crate::plex) struct FirstPlans {
 impl FirstPlans {
     pub(in crate::plex) fn new(sysplex: &Sysplex, backend: &SharedBackend) -> Self {
         let plans = Group::new(sysplex).plans();
-        Self { plans, backend: Arc::clone(backend), running: Vec::new() }
+        Self { plans, dvipas: sysplex.dvipas.clone(), backend: Arc::clone(backend), running: Vec::new() }
     }
 
     pub(in crate::plex) fn host_is_up(&mut self, lpar: &Lpar, host: &Arc<Host>, exits: &Exits) {
+        let mut scripts = Vec::new();
+        if self.dvipas.iter().any(|dvipa| dvipa.may_be_owned_by(lpar.index)) {
+            scripts.extend(self.backend.prepare(XCF));
+        }
         if let Some(plan) = self.plans.get(&lpar.index) {
-            let scripts = self.backend.render(None, plan, &[]);
+            scripts.extend(self.backend.render(None, plan, &[]));
+        }
+        if !scripts.is_empty() {
             let (host, exits) = (Arc::clone(host), exits.clone());
             self.running.push(tokio::spawn(async move {
                 for script in scripts {
