@@ -165,6 +165,13 @@ fn run_scenarios(arguments: &Run) -> u8 {
     }
     let runs = scenarios.iter().flat_map(|scenario| chosen.run.iter().map(move |backend| (scenario, backend)));
     for (scenario, backend) in runs {
+        if let Some(why) = scenario.except.get(backend.name) {
+            crate::note!("skipped: {} on {}: {why}", scenario.name, backend.name);
+            let result = ScenarioResult::skipped(&scenario.name, backend.name, why);
+            printed &= print(&result, arguments.json);
+            results.push(result);
+            continue;
+        }
         match run::run(scenario, backend, &options) {
             Ok(result) => {
                 printed &= print(&result, arguments.json);

@@ -27,6 +27,11 @@ pub trait Backend {
     /// Each script is atomic.
     fn render(&self, previous: Option<&OwnerPlan>, next: &OwnerPlan, connections: &[Connection]) -> Vec<Script>;
 
+    /// Can [`Backend::forget`] take out one connection and leave others of its target?
+    fn forgets_one(&self) -> bool {
+        true
+    }
+
     /// What takes connections out of the VCRT: those of a target that is gone.
     fn forget(&self, connections: &[Connection]) -> Vec<Script>;
 

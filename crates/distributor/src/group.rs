@@ -148,11 +148,21 @@ impl Group {
         for (&address, dvipa) in plans.values().flat_map(|plan| &plan.dvipas) {
             for (&port, plan) in &dvipa.ports {
                 if let (Method::HotStandby { .. }, [share]) = (plan.method, plan.shares.as_slice()) {
-                    self.state.standby.insert(SocketAddr::new(address, port), share.target);
+                    // A backup has taken over only when the preferred one was there before.
+                    let at = SocketAddr::new(address, port);
+                    if self.state.standby.contains_key(&at) || self.is_preferred(at, share.target) {
+                        self.state.standby.insert(at, share.target);
+                    }
                 }
             }
         }
         plans
+    }
+
+    fn is_preferred(&self, at: SocketAddr, target: LparIndex) -> bool {
+        let statements = self.sysplex.dvipa(at.ip()).into_iter().flat_map(|dvipa| &dvipa.distribute);
+        let lists = statements.filter(|statement| statement.lists(at.port()) || statement.ports == Ports::Dynamic);
+        lists.filter_map(|statement| statement.target(target)).any(|target| target.preferred)
     }
 
     /// Where every LPAR that is up is to have each DVIPA.

@@ -46,6 +46,14 @@ pub struct OwnerPlan {
     pub settling: BTreeSet<IpAddr>,
 }
 
+impl OwnerPlan {
+    /// Has this port of a DVIPA a TIMEDAFFINITY?
+    pub(crate) fn has_affinity(&self, at: SocketAddr) -> bool {
+        let port = self.dvipas.get(&at.ip()).and_then(|dvipa| dvipa.ports.get(&at.port()));
+        port.is_some_and(|plan| !plan.timed_affinity.is_zero())
+    }
+}
+
 /// How one DVIPA is distributed. A port that is in none of the two goes to the owner's own stack.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DvipaPlan {

@@ -334,7 +334,7 @@ fn options_of_methods() {
             "method = \"HOTSTANDBY\"",
             "HOTSTANDBY without a preferred target: expected `preferred = \"...\"`, one of the targets",
         ),
-        ("timed_affinity = \"3h\"", "`3h` is no TIMEDAFFINITY: expected `0s` to `9999s`"),
+        ("timed_affinity = \"3h\"", "`3h` is no TIMEDAFFINITY: expected whole seconds, `0s` to `9999s`"),
         ("optlocal = 17", "17 is no OPTLOCAL: expected 0 to 16"),
         ("action = \"REMOVE\"", "`REMOVE` is not an action of VIPADISTRIBUTE: expected DEFINE or DELETE"),
     ] {

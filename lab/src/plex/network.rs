@@ -103,6 +103,12 @@ fn lpar_config(sysplex: &Sysplex, places: &Places, lpar: &Lpar, ipv6: bool) -> N
     if sysplex.has_ipv6() {
         config.addresses.push((LAN_LINK, lpar.home6.into(), sysplex.lan6.prefix_len()));
         config.addresses.push((XCF_LINK, lpar.xcf6.into(), sysplex.xcf6.prefix_len()));
+        // A link-local address on each link, without which the kernel does not ask for the neighbour of a packet that it forwards.
+        // Given, since one that it makes itself may be used only after a second.
+        for link in [LAN_LINK, XCF_LINK] {
+            let host = u16::try_from(lpar.index.get()).unwrap_or(u16::MAX);
+            config.addresses.push((link, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, host).into(), 64));
+        }
     }
     let own = places.iter().filter(|((of, _), _)| *of == lpar.index);
     config.addresses.extend(own.map(|((_, address), place)| (link_of(*place), *address, host_prefix(*address))));

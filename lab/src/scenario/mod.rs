@@ -6,6 +6,7 @@ mod raw;
 mod resolve;
 pub mod size;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// A broken twin: what must go wrong.
     pub expect_failure: Option<ExpectFailure>,
+    /// Backends on which it is not run, each with the reason.
+    pub except: BTreeMap<String, String>,
 }
 
 impl Scenario {

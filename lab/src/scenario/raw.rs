@@ -19,6 +19,9 @@ pub(super) struct File {
     pub(super) within: Option<Spanned<String>>,
     /// A broken twin: what must go wrong.
     pub(super) expect_failure: Option<ExpectFailure>,
+    /// Backends on which it is not run, each with the reason.
+    #[serde(default)]
+    pub(super) except: BTreeMap<Spanned<String>, String>,
     /// What happens, in order.
     #[serde(default)]
     pub(super) step: Vec<Spanned<Step>>,

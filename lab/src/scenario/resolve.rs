@@ -1,5 +1,6 @@
 //! From the file as it is written to a [`Scenario`]: every name must mean something, before anything starts.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -23,12 +24,17 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
     let mut resolver =
         Resolver { sysplex: &sysplex, problems: Vec::new(), users: Vec::new(), jobs: Vec::new(), calls: Vec::new() };
     let steps = resolver.steps(&file);
+    let backends = crate::backends::ALL.map(|known| known.name);
+    let mut except = BTreeMap::new();
+    for (backend, why) in &file.except {
+        except.extend(resolver.one_of(backend, "backend", &backends).map(|backend| (backend, why.clone())));
+    }
     let expect_failure = file.expect_failure.as_ref().and_then(|expected| resolver.expect_failure(expected));
     if !resolver.problems.is_empty() {
         return Err(render(resolver.problems));
     }
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Scenario { name, title: file.title, file: path.to_owned(), sysplex, steps, expect_failure })
+    Ok(Scenario { name, title: file.title, file: path.to_owned(), sysplex, steps, expect_failure, except })
 }
 
 fn read(path: &Path) -> Result<String, Vec<String>> {

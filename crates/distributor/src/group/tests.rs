@@ -160,6 +160,7 @@ fn hot_standby_switches_and_switches_back_as_told() {
             assert_eq!(shares.len(), 1, "one takes all");
             shares[0].target.get()
         };
+        assert_eq!(see(&[2]), 2, "the first that is ready has not taken over from anybody");
         assert_eq!(see(&[1, 2]), 1);
         assert_eq!(see(&[2]), 2);
         assert_eq!(see(&[1, 2]), expected, "AUTOSWITCHBACK {switch}");

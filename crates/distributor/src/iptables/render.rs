@@ -11,7 +11,7 @@ use super::numbers::Numbers;
 use super::port::{Port, element};
 use super::ruleset::{Rules, line};
 use super::shared::{
-    NEW, OWNED, PACKET, RANGES, REFUSED, SETTLING, create_counting, helpers, packets, range, sets, turn,
+    NEW, OWNED, PACKET, RANGES, REFUSED, SETTLING, affinity, create_counting, helpers, packets, range, sets, turn,
 };
 use super::{ipset, restore};
 use crate::{Connection, OwnerPlan, PortPlan, PortRange, Script, mark};
@@ -77,6 +77,9 @@ impl Renderer<'_> {
         }
         for connection in connections {
             self.write(&mut text, connection);
+            if self.next.has_affinity(connection.dvipa) {
+                self.write_affinity(&mut text, connection);
+            }
         }
         text
     }
@@ -91,6 +94,15 @@ impl Renderer<'_> {
         } else {
             Port::of(connection).write(text, connection);
         }
+    }
+
+    /// A client that has a connection has an affinity, too.
+    fn write_affinity(&self, text: &mut String, Connection { client, dvipa, target }: &Connection) {
+        let element = format!("{},tcp:{},{}", client.ip(), dvipa.port(), dvipa.ip());
+        for number in Numbers::affinities(self.family).write(&element, mark(*target)) {
+            line(text, format_args!("{number}"));
+        }
+        line(text, format_args!("add {} {element}", affinity(self.family)));
     }
 
     /// Does the connection get to its target because of its port?

@@ -61,12 +61,13 @@ pub(super) fn turn(family: Family) -> String {
     family.set("turn")
 }
 
-/// Makes a set of connections, or of affinities.
+/// Makes a set of connections, or of affinities. With room for many from the beginning: a set does not grow when packets fill it,
+/// and what does not fit into its part of the table (12 to 64 elements) is not remembered.
 pub(super) fn create(text: &mut String, family: Family, set: &str, seconds: u32) {
     let inet = family.inet();
     line(
         text,
-        format_args!("create {set} hash:ip,port,ip family {inet} hashsize 64 maxelem 1048576 timeout {seconds}"),
+        format_args!("create {set} hash:ip,port,ip family {inet} hashsize 16384 maxelem 1048576 timeout {seconds}"),
     );
 }
 

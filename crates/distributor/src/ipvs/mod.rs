@@ -93,6 +93,10 @@ impl Ipvs {
 }
 
 impl Backend for Ipvs {
+    fn forgets_one(&self) -> bool {
+        false
+    }
+
     fn name(&self) -> &'static str {
         "ipvs"
     }

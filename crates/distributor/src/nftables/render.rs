@@ -1,7 +1,8 @@
 //! From a plan to a ruleset: what changed is set anew, in one transaction.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sysplex::NoTarget;
@@ -80,6 +81,7 @@ impl Renderer<'_> {
             VCRT,
             &ours.map(|c| self.family.element(&key_of(c), "", &mark(c.target).to_string())).collect::<Vec<_>>(),
         );
+        self.add(&mut text, AFFINITY, &self.affinities(connections));
         // Last, because a chain can go only when nothing leads to it. Added first, so that one that is gone already is no error.
         for key in removed {
             for command in ["add", "flush", "delete"] {
@@ -87,6 +89,20 @@ impl Renderer<'_> {
             }
         }
         text
+    }
+
+    /// A client that has a connection has an affinity, too. Of a DVIPA that is just being taken over only: later the kernel knows
+    /// better. One for each client.
+    fn affinities(&self, connections: &[Connection]) -> Vec<String> {
+        let taken =
+            connections.iter().filter(|c| self.is_ours(c.dvipa.ip()) && self.next.settling.contains(&c.dvipa.ip()));
+        let timed = taken.filter(|c| self.next.has_affinity(c.dvipa));
+        let of_client: BTreeMap<_, _> = timed.map(|c| ((c.client.ip(), c.dvipa), mark(c.target))).collect();
+        let element = |((client, dvipa), mark): ((IpAddr, SocketAddr), u32)| {
+            let key = format!("{client} . {} . {}", dvipa.ip(), dvipa.port());
+            self.family.element(&key, "", &mark.to_string())
+        };
+        of_client.into_iter().map(element).collect()
     }
 
     fn table(&self) -> String {

@@ -278,9 +278,11 @@ impl Reader<'_> {
 
     fn timed_affinity(&mut self) -> Option<Duration> {
         let Some(text) = &self.table.timed_affinity else { return Some(Duration::ZERO) };
-        let read = humantime::parse_duration(text.get_ref()).ok().filter(|time| *time <= LONGEST_AFFINITY);
+        let read = humantime::parse_duration(text.get_ref()).ok();
+        let read = read.filter(|time| *time <= LONGEST_AFFINITY && time.subsec_nanos() == 0);
         if read.is_none() {
-            let message = format!("`{}` is no TIMEDAFFINITY: expected `0s` to `9999s`", cut(text.get_ref()));
+            let message =
+                format!("`{}` is no TIMEDAFFINITY: expected whole seconds, `0s` to `9999s`", cut(text.get_ref()));
             self.problems.add(text.span(), message);
         }
         read

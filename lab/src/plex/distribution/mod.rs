@@ -6,14 +6,14 @@ mod handle;
 mod observe;
 mod takeover;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use distributor::group::Message;
-use distributor::{Affinity, Backend, Connection, Group, OwnerPlan, Places, Script, Tables};
+use distributor::{Affinity, Backend, Connection, Group, OwnerPlan, Places, Script, Tables, VcrtEntry};
 use evidence::{Event, SocketView, What, monotonic_ns};
 use netns::{Host, HostError};
 use sysplex::{LparIndex, Sysplex};
@@ -31,6 +31,9 @@ use super::{Hosts, PlexError};
 /// listen without a word.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
+/// How often affinities are looked at when no connection comes or goes.
+const AFFINITIES_AGAIN: Duration = Duration::from_millis(500);
+
 /// A backend that can be shared.
 pub type SharedBackend = Arc<dyn Backend + Send + Sync>;
 
@@ -47,8 +50,14 @@ pub struct Distributor {
     applied: Applied,
     /// Where the kernels have each DVIPA.
     places: Places,
-    /// When TSR was last computed.
+    /// When TSR was last computed, and the table compared with the sockets.
     responsive: Option<Instant>,
+    /// Who had open connections when affinities were last looked at, and when.
+    affinities_at: Option<(Instant, observe::Open)>,
+    /// Connections in a table that had no socket at the last look.
+    suspects: BTreeSet<Connection>,
+    /// There were connections at the last look, or entries of the table.
+    had_sockets: bool,
     journal: Journal,
 }
 
@@ -71,7 +80,20 @@ impl Distributor {
         let group = Group::new(sysplex);
         let (sysplex, hosts, journal) = (sysplex.clone(), Arc::clone(hosts), journal.clone());
         let places = group.places();
-        Ok(Self { sysplex, hosts, backend, views, group, applied, places, responsive: None, journal })
+        Ok(Self {
+            sysplex,
+            hosts,
+            backend,
+            views,
+            group,
+            applied,
+            places,
+            responsive: None,
+            affinities_at: None,
+            suspects: BTreeSet::new(),
+            had_sockets: false,
+            journal,
+        })
     }
 
     /// Looks, plans, and applies what has changed.
@@ -79,11 +101,40 @@ impl Distributor {
     /// # Errors
     /// When the kernel or the backend's tool refuses.
     pub async fn refresh(&mut self) -> Result<(), PlexError> {
-        let (seen, open) = self.observe()?;
+        let (seen, open, sockets) = self.observe()?;
         let messages = self.group.observe(seen);
         self.say(messages);
         self.bring_about().await?;
-        self.time_affinities(&open).await
+        self.time_affinities(open).await?;
+        match sockets {
+            Some(sockets) => self.forget_stale(&sockets).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A target that resets a connection by itself tells the client only. So what is established in the table and has no socket
+    /// at two looks, one after the other, is taken out. (On z/OS a target tells the distributor; from memory.)
+    async fn forget_stale(&mut self, sockets: &BTreeSet<Connection>) -> Result<(), PlexError> {
+        /// Half-open connections have less time than this; their target may yet answer.
+        const ESTABLISHED: Duration = Duration::from_secs(121);
+        if !self.backend.forgets_one() || (sockets.is_empty() && self.suspects.is_empty() && !self.had_sockets) {
+            return Ok(());
+        }
+        self.had_sockets = !sockets.is_empty();
+        let mut suspects = BTreeSet::new();
+        let owners: Vec<LparIndex> = self.applied.keys().copied().filter(|&lpar| self.group.is_up(lpar)).collect();
+        for owner in owners {
+            let vcrt = self.tables(owner).await?.vcrt;
+            let established = vcrt.iter().filter(|entry| entry.expires >= ESTABLISHED).map(VcrtEntry::connection);
+            let missing: BTreeSet<Connection> = established.filter(|c| !sockets.contains(c)).collect();
+            let stale: Vec<Connection> = missing.intersection(&self.suspects).copied().collect();
+            // One that has just expired or ended cannot be taken out; the next look will show.
+            let _ = self.run(owner, &self.backend.forget(&stale)).await;
+            suspects.extend(missing.into_iter().filter(|c| !stale.contains(c)));
+            self.had_sockets |= !vcrt.is_empty();
+        }
+        self.suspects = suspects;
+        Ok(())
     }
 
     /// Makes the kernels follow the group: first who owns what, then how it is distributed.
@@ -116,9 +167,11 @@ impl Distributor {
     }
 
     /// Affinities: those with an open connection are held, the timer of others starts.
-    async fn time_affinities(&mut self, open: &observe::Open) -> Result<(), PlexError> {
+    async fn time_affinities(&mut self, open: observe::Open) -> Result<(), PlexError> {
         let timed: BTreeMap<(IpAddr, u16), Duration> = observe::timed_ports(self.applied.values());
-        if timed.is_empty() {
+        // A connection that came and went between two looks has an affinity, too: so now and then without a sign.
+        let same = |(last, before): &(Instant, observe::Open)| *before == open && last.elapsed() < AFFINITIES_AGAIN;
+        if timed.is_empty() || self.affinities_at.as_ref().is_some_and(same) {
             return Ok(());
         }
         let owners: Vec<LparIndex> = self.applied.keys().copied().filter(|&lpar| self.group.is_up(lpar)).collect();
@@ -126,13 +179,14 @@ impl Distributor {
             let affinities = self.tables(owner).await?.affinities;
             let timers = affinities.iter().filter_map(|affinity| {
                 let time = *timed.get(&(affinity.dvipa.ip(), affinity.dvipa.port()))?;
-                observe::timer(affinity, time, open).map(|time| (*affinity, time))
+                observe::timer(affinity, time, &open).map(|time| (*affinity, time))
             });
             let timers: Vec<(Affinity, Duration)> = timers.collect();
             let scripts = self.backend.affinity_timers(&timers);
             // An affinity that expired since it was read cannot be set; the next look will show.
             let _ = self.run(owner, &scripts).await;
         }
+        self.affinities_at = Some((Instant::now(), open));
         Ok(())
     }
 

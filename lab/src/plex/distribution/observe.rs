@@ -21,8 +21,8 @@ pub(super) type Open = BTreeSet<(IpAddr, SocketAddr)>;
 pub type Sockets = BTreeMap<LparIndex, Vec<TcpSocket>>;
 
 impl Distributor {
-    /// Looks at all LPARs that are up.
-    pub(super) fn observe(&mut self) -> io::Result<(Seen, Open)> {
+    /// Looks at all LPARs that are up. The last, all connections in any state, is for now and then only.
+    pub(super) fn observe(&mut self) -> io::Result<(Seen, Open, Option<BTreeSet<Connection>>)> {
         let listeners = self.look(|view| view.listeners())?;
         let responsive = self.responsive.is_none_or(|last| last.elapsed() >= RESPONSIVE_EVERY);
         let connections = if responsive || self.group.wants_connections() {
@@ -30,15 +30,16 @@ impl Distributor {
         } else {
             Sockets::new()
         };
-        let mut tsr = self.group.state().tsr.clone();
+        let (mut tsr, mut all) = (self.group.state().tsr.clone(), None);
         if responsive {
             self.responsive = Some(Instant::now());
+            all = Some(of_dvipas(&connections, |socket| self.is_distributed(socket)));
             tsr = responsiveness(&self.group.listed_ports(), &listeners, &connections);
         }
         let (active, open) = count(&connections, |socket| self.is_distributed(socket));
         let addresses = |sockets: Vec<TcpSocket>| sockets.into_iter().map(|socket| socket.local).collect();
         let listeners = listeners.into_iter().map(|(lpar, sockets)| (lpar, addresses(sockets))).collect();
-        Ok((Seen { listeners, active, tsr }, open))
+        Ok((Seen { listeners, active, tsr }, open, all))
     }
 
     /// The connections to these DVIPAs that the targets have, for a new owner's table.
@@ -61,6 +62,14 @@ impl Distributor {
     fn is_distributed(&self, socket: &TcpSocket) -> bool {
         self.sysplex.dvipa(socket.local.ip()).is_some()
     }
+}
+
+fn of_dvipas(sockets: &Sockets, is_distributed: impl Fn(&TcpSocket) -> bool) -> BTreeSet<Connection> {
+    let of_lpar = |(&target, sockets): (&LparIndex, &Vec<TcpSocket>)| {
+        let all = sockets.iter().filter(|socket| is_distributed(socket));
+        all.map(|socket| Connection { client: socket.peer, dvipa: socket.local, target }).collect::<Vec<_>>()
+    };
+    sockets.iter().flat_map(of_lpar).collect()
 }
 
 /// Connections per target and port, and per client and port.
