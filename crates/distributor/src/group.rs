@@ -63,6 +63,7 @@ pub struct Group {
     up: BTreeSet<LparIndex>,
     left: BTreeSet<LparIndex>,
     deactivated: BTreeSet<(IpAddr, LparIndex)>,
+    /// Former owners keep the address while they have connections; a target has it anyway.
     quiescing: BTreeSet<(IpAddr, LparIndex)>,
     state: State,
 }
@@ -139,7 +140,19 @@ impl Group {
         let Seen { mut listeners, active, tsr } = seen;
         listeners.retain(|lpar, _| self.up.contains(lpar));
         (self.state.listeners, self.state.active, self.state.tsr) = (listeners, active, tsr);
-        self.settle()
+        let messages = self.settle();
+        // Only here: elsewhere it is not known who has connections, because nobody may have wanted to know.
+        let done: Vec<_> =
+            self.quiescing.iter().copied().filter(|&(at, lpar)| !self.has_connections(at, lpar)).collect();
+        for key in done {
+            self.quiescing.remove(&key);
+        }
+        messages
+    }
+
+    /// HOTSTANDBY begins now: while started tasks come up, the first that listens has not taken over from anybody.
+    pub fn begin_standby(&mut self) {
+        self.state.standby.clear();
     }
 
     /// What every owner is to do now.
@@ -148,32 +161,23 @@ impl Group {
         for (&address, dvipa) in plans.values().flat_map(|plan| &plan.dvipas) {
             for (&port, plan) in &dvipa.ports {
                 if let (Method::HotStandby { .. }, [share]) = (plan.method, plan.shares.as_slice()) {
-                    // A backup has taken over only when the preferred one was there before.
-                    let at = SocketAddr::new(address, port);
-                    if self.state.standby.contains_key(&at) || self.is_preferred(at, share.target) {
-                        self.state.standby.insert(at, share.target);
-                    }
+                    self.state.standby.insert(SocketAddr::new(address, port), share.target);
                 }
             }
         }
         plans
     }
 
-    fn is_preferred(&self, at: SocketAddr, target: LparIndex) -> bool {
-        let statements = self.sysplex.dvipa(at.ip()).into_iter().flat_map(|dvipa| &dvipa.distribute);
-        let lists = statements.filter(|statement| statement.lists(at.port()) || statement.ports == Ports::Dynamic);
-        lists.filter_map(|statement| statement.target(target)).any(|target| target.preferred)
-    }
-
     /// Where every LPAR that is up is to have each DVIPA.
     pub fn places(&self) -> Places {
         let mut places = Places::new();
         for dvipa in &self.sysplex.dvipas {
-            let Some(owner) = self.state.owner.get(&dvipa.address) else { continue };
+            let owner = self.state.owner.get(&dvipa.address);
             for &lpar in &self.state.members {
-                let place = if lpar == *owner {
+                let is_target = owner.is_some() && dvipa.has_target(lpar);
+                let place = if Some(&lpar) == owner {
                     Place::Lan
-                } else if dvipa.has_target(lpar) || self.quiescing.contains(&(dvipa.address, lpar)) {
+                } else if is_target || self.quiescing.contains(&(dvipa.address, lpar)) {
                     Place::Hidden
                 } else {
                     continue;
@@ -190,7 +194,7 @@ impl Group {
         if self.state.owner.get(&dvipa.address) == Some(&on) {
             return Some(Status::Active);
         }
-        if self.quiescing.contains(&key) || (self.deactivated.contains(&key) && self.connections(dvipa, Some(on)) > 0) {
+        if self.quiescing.contains(&key) && self.has_connections(dvipa.address, on) {
             return Some(Status::Quiescing);
         }
         if !dvipa.may_be_owned_by(on) {
@@ -279,10 +283,7 @@ impl Group {
             }
             self.moved(&dvipa, before, next, &mut messages);
         }
-        let done: Vec<_> = self.quiescing.iter().copied().filter(|key| !self.still_quiescing(*key)).collect();
-        for key in done {
-            self.quiescing.remove(&key);
-        }
+        self.quiescing.retain(|(_, lpar)| self.state.members.contains(lpar));
         messages
     }
 
@@ -330,10 +331,8 @@ impl Group {
         }
     }
 
-    /// A former owner keeps the address while it has connections; a target has it anyway.
-    fn still_quiescing(&self, (address, lpar): (IpAddr, LparIndex)) -> bool {
-        let Some(dvipa) = self.sysplex.dvipa(address) else { return false };
-        self.state.members.contains(&lpar) && self.connections(dvipa, Some(lpar)) > 0
+    fn has_connections(&self, address: IpAddr, lpar: LparIndex) -> bool {
+        self.sysplex.dvipa(address).is_some_and(|dvipa| self.connections(dvipa, Some(lpar)) > 0)
     }
 
     /// The ports of the DVIPAs that have listed ports, for whoever counts connections.

@@ -129,10 +129,11 @@ impl Planner<'_> {
     }
 
     /// Without PORT: what a target's server has bound at the DVIPA itself, and no other statement lists. (A server on any
-    /// address does not make its port one of the DVIPA's.)
+    /// address does not make its port one of the DVIPA's; and a system that left the group has no DVIPA to be bound.)
     fn dynamic_ports(&self, statement: &Distribute) -> impl Iterator<Item = u16> {
-        let targets = statement.targets.iter().filter_map(|target| self.state.listeners.get(&target.lpar));
-        let bound = targets.flatten().filter(|socket| socket.ip() == self.dvipa.address).map(SocketAddr::port);
+        let targets = statement.targets.iter().filter(|target| self.state.members.contains(&target.lpar));
+        let sockets = targets.filter_map(|target| self.state.listeners.get(&target.lpar));
+        let bound = sockets.flatten().filter(|socket| socket.ip() == self.dvipa.address).map(SocketAddr::port);
         bound.filter(|port| !self.dvipa.distribute.iter().any(|other| other.lists(*port)))
     }
 
@@ -176,9 +177,11 @@ impl Planner<'_> {
             }
             Method::HotStandby { autoswitchback } => {
                 let last = self.state.standby.get(&at);
-                let stays = ready.iter().find(|target| !autoswitchback && Some(&target.lpar) == last);
+                let stays = ready.iter().find(|target| Some(&target.lpar) == last);
                 let preferred = ready.iter().find(|target| target.preferred);
-                let takes_all = stays.or(preferred).or(ready.first());
+                // AUTOSWITCHBACK is to the preferred target: a backup takes nothing from another.
+                let (one, other) = if autoswitchback { (preferred, stays) } else { (stays, preferred) };
+                let takes_all = one.or(other).or(ready.first());
                 takes_all.map(|target| Share::even(target.lpar)).into_iter().collect()
             }
         }

@@ -20,7 +20,8 @@ pub struct Dvipa {
     pub no_target: NoTarget,
     /// The VIPADISTRIBUTE statements, in the order of the file; what a DELETE took away is gone.
     pub distribute: Vec<Distribute>,
-    /// SYSPLEXPORTS is in effect. As on z/OS, only the first VIPADISTRIBUTE of a DVIPA can switch it on.
+    /// SYSPLEXPORTS is in effect. As on z/OS, only the first VIPADISTRIBUTE of a DVIPA can switch it on, or the first after all
+    /// distribution for the DVIPA was deleted.
     pub sysplexports: bool,
 }
 

@@ -59,3 +59,17 @@ fn twins_that_must_fail() {
     let message = &missing.warnings()[0].message;
     assert!(message.contains("5335") && message.contains("LPAR2"), "{message}");
 }
+
+#[test]
+fn sysplexports_is_said_by_the_first_statement_after_everything_was_deleted() {
+    let define = |sysplexports| {
+        format!("[[dvipa.distribute]]\nports = [80]\ntargets = [\"ALL\"]\nsysplexports = {sysplexports}\n")
+    };
+    let delete = "[[dvipa.distribute]]\naction = \"DELETE\"\nports = [80]\ntargets = [\"ALL\"]\n";
+    let head = "[[lpar]]\nname = \"SYS1\"\n[[dvipa]]\naddress = \"10.10.10.1\"\nowner = \"SYS1\"\n";
+    for (first, second) in [(false, true), (true, false)] {
+        let text = format!("{head}{}{delete}{}", define(first), define(second));
+        let sysplex = Sysplex::from_toml(&text).expect("a topology");
+        assert_eq!(sysplex.dvipas[0].sysplexports, second);
+    }
+}

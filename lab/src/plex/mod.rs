@@ -202,7 +202,7 @@ impl Plex {
                 self.wait_until_ready(lpar, task, within, 0).await?;
             }
         }
-        self.distribution.settle().await
+        self.distribution.begin().await
     }
 
     /// A started task is started (again).

@@ -122,6 +122,29 @@ fn an_old_owner_that_is_no_target_keeps_the_address_while_it_has_connections() {
 }
 
 #[test]
+fn a_deactivated_owner_keeps_its_connections_when_nobody_takes_over_and_they_are_looked_at_late() {
+    for backups in ["", "backups = [\"SYS3\"]"] {
+        let mut group = group(backups);
+        // Nobody wanted to know who has connections, until the command.
+        assert!(!group.wants_connections());
+        vary(&mut group, 1, "DEACTIVATE,DVIPA=10.10.10.1");
+        assert!(group.wants_connections());
+        connections(&mut group, &[(1, 1)]);
+        let key = (index(1), address());
+        let dvipa = group.sysplex.dvipas[0].clone();
+        assert_eq!(group.places().get(&key), Some(&Place::Hidden));
+        assert_eq!(group.status(&dvipa, index(1)), Some(Status::Quiescing));
+        connections(&mut group, &[]);
+        assert_eq!(
+            group.places().contains_key(&key),
+            owner(&group).is_some(),
+            "SYS1 is a target, if there is an owner"
+        );
+        assert_eq!(group.status(&dvipa, index(1)), Some(Status::Deactivated));
+    }
+}
+
+#[test]
 fn quiesce_and_resume() {
     let mut group = group("");
     let listens = |lpar| (index(lpar), vec!["0.0.0.0:4035".parse().expect("an address")]);
@@ -160,10 +183,46 @@ fn hot_standby_switches_and_switches_back_as_told() {
             assert_eq!(shares.len(), 1, "one takes all");
             shares[0].target.get()
         };
-        assert_eq!(see(&[2]), 2, "the first that is ready has not taken over from anybody");
         assert_eq!(see(&[1, 2]), 1);
         assert_eq!(see(&[2]), 2);
         assert_eq!(see(&[1, 2]), expected, "AUTOSWITCHBACK {switch}");
         assert_eq!(see(&[1]), 1);
     }
+}
+
+#[test]
+fn a_backup_of_hot_standby_takes_nothing_from_another() {
+    let text = format!(
+        "[[lpar]]\nname = \"SYS1\"\n[[lpar]]\nname = \"SYS2\"\n[[lpar]]\nname = \"SYS3\"\n[[dvipa]]\naddress = \"{DVIPA}\"\n\
+         owner = \"SYS1\"\n[[dvipa.distribute]]\nports = [4035]\nmethod = \"HOTSTANDBY\"\n\
+         targets = [\"SYS1\", \"SYS2\", \"SYS3\"]\npreferred = \"SYS1\"\n"
+    );
+    let mut group = Group::new(&Sysplex::from_toml(&text).expect("a topology"));
+    for (ready, expected) in [(vec![3], 3), (vec![2, 3], 3), (vec![1, 2, 3], 1), (vec![2, 3], 2)] {
+        let any: SocketAddr = "0.0.0.0:4035".parse().expect("an address");
+        let listeners = ready.iter().map(|&lpar| (index(lpar), vec![any])).collect();
+        group.observe(Seen { listeners, ..Seen::default() });
+        let plans = group.plans();
+        let shares = &plans[&index(1)].dvipas[&address()].ports[&4035].shares;
+        assert_eq!(shares.iter().map(|share| share.target.get()).collect::<Vec<_>>(), [expected], "{ready:?}");
+    }
+}
+
+#[test]
+fn the_first_that_listens_at_start_has_not_taken_over() {
+    let text = format!(
+        "[[lpar]]\nname = \"SYS1\"\n[[lpar]]\nname = \"SYS2\"\n[[dvipa]]\naddress = \"{DVIPA}\"\nowner = \"SYS1\"\n\
+         [[dvipa.distribute]]\nports = [4035]\nmethod = \"HOTSTANDBY\"\ntargets = [\"SYS2\", \"SYS1\"]\n\
+         preferred = \"SYS1\"\nautoswitchback = false\n"
+    );
+    let mut group = Group::new(&Sysplex::from_toml(&text).expect("a topology"));
+    let any: SocketAddr = "0.0.0.0:4035".parse().expect("an address");
+    for lpars in [vec![2], vec![1, 2]] {
+        let listeners = lpars.into_iter().map(|lpar| (index(lpar), vec![any])).collect();
+        group.observe(Seen { listeners, ..Seen::default() });
+        group.plans();
+    }
+    group.begin_standby();
+    let plans = group.plans();
+    assert_eq!(plans[&index(1)].dvipas[&address()].ports[&4035].shares[0].target, index(1));
 }

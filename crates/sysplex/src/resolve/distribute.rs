@@ -33,8 +33,10 @@ pub(super) fn resolve(
     problems: &mut Problems,
 ) -> Option<(Vec<Distribute>, bool)> {
     let mut statements: Vec<Distribute> = Vec::new();
-    let mut good = true;
+    let (mut good, mut sysplexports) = (true, false);
     for statement in &table.distribute {
+        // The first one says it. After all distribution for the DVIPA is deleted, the next one is the first again.
+        let is_first = statements.is_empty();
         let action = match &statement.action {
             Some(word) => problems.word(word, "action of VIPADISTRIBUTE", &[("DEFINE", true), ("DELETE", false)]),
             None => Some(true),
@@ -42,7 +44,10 @@ pub(super) fn resolve(
         let mut reader = Reader { table: statement, symbols, lpars, problems };
         match action {
             Some(true) => match reader.define(&statements) {
-                Some(statement) => statements.push(statement),
+                Some(statement) => {
+                    sysplexports = if is_first { statement.sysplexports } else { sysplexports };
+                    statements.push(statement);
+                }
                 None => good = false,
             },
             Some(false) => good &= reader.delete(&mut statements).is_some(),
@@ -56,8 +61,8 @@ pub(super) fn resolve(
             format!("{count} ports are distributed for this DVIPA: the lab takes {MOST_PORTS}"),
         );
     }
-    let sysplexports = table.distribute.first().is_some_and(|first| first.sysplexports);
     statements.retain(|statement| !statement.targets.is_empty() && statement.ports != Ports::Listed(Vec::new()));
+    let sysplexports = sysplexports && !statements.is_empty();
     good.then_some((statements, sysplexports))
 }
 

@@ -20,6 +20,8 @@ type Ask = (Request, oneshot::Sender<Result<Vec<String>, Refused>>);
 enum Request {
     /// Follow what is the case now.
     Settle,
+    /// The started tasks are up: what they did to come up is not looked back at.
+    Begin,
     /// An operator's command on one system.
     Vary(LparIndex, Vary),
     /// The LPAR is gone.
@@ -69,6 +71,11 @@ impl Distributor {
             Request::Owner(dvipa, answer) => {
                 let _ = answer.send(self.group.state().owner.get(&dvipa).copied());
                 return Ok(Vec::new());
+            }
+            Request::Begin => {
+                self.refresh().await.map_err(kernel)?;
+                self.group.begin_standby();
+                Vec::new()
             }
             Request::Settle => Vec::new(),
             Request::Status(on, sender) => {
@@ -148,6 +155,14 @@ impl Handle {
     /// When it cannot be made to.
     pub async fn settle(&self) -> Result<(), PlexError> {
         self.ask(Request::Settle).await?.map(drop).map_err(refused)
+    }
+
+    /// The started tasks are up; waits until the kernel follows.
+    ///
+    /// # Errors
+    /// When it cannot be made to.
+    pub async fn begin(&self) -> Result<(), PlexError> {
+        self.ask(Request::Begin).await?.map(drop).map_err(refused)
     }
 
     /// An operator's command on one system; what the consoles say of it.
