@@ -8,6 +8,7 @@ use sysplex::Sysplex;
 
 use crate::doctor::{self, Trouble};
 use crate::plex::SharedBackend;
+use crate::programs;
 
 /// One way to distribute connections in the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +66,10 @@ pub fn choose(choice: Choice) -> Result<Chosen, String> {
         Choice::Auto | Choice::All => ALL.to_vec(),
         _ => ALL.into_iter().filter(|known| Some(known.name) == name_of(choice)).collect(),
     };
+    if choice == Choice::Auto && programs::find("nft").is_some() {
+        // Not tried, which would take longer than to bring a sysplex up; a kernel without it says so then.
+        return Ok(Chosen { run: vec![ALL[0]], skipped: Vec::new() });
+    }
     let mut chosen = Chosen::default();
     for known in wanted {
         match doctor::in_realm(known.probe) {

@@ -9,7 +9,7 @@ use crate::backends::{self, Choice};
 use crate::run::result::{ScenarioResult, Verdict};
 use crate::run::{self, Options, RunError};
 use crate::scenario::{self, Scenario};
-use crate::{bench, doctor, exit, output, programs};
+use crate::{bench, doctor, exit, output, programs, up};
 
 /// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
 ///
@@ -26,6 +26,8 @@ enum Command {
     /// Run scenarios, show their steps as they happen, and judge them by the kernel's evidence
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
+    #[command(flatten)]
+    Up(up::cli::Command),
     /// Say what this machine can and cannot do, and the exact remedy
     Doctor,
     /// Measure on this machine
@@ -101,6 +103,7 @@ enum Bench {
 pub fn main() -> u8 {
     match Cli::parse().command {
         Command::Run(run) => run_scenarios(&run),
+        Command::Up(command) => up::cli::main(command),
         Command::Doctor => doctor::main(),
         Command::Bench(Bench::Up { lpars, runs, json }) => bench::up(&lpars, runs, json),
         Command::Bench(Bench::Distributor { backend, runs }) => bench_distributor(backend, runs),
@@ -207,7 +210,7 @@ fn print(result: &ScenarioResult, json: bool) -> bool {
     }
 }
 
-fn cannot_run(why: &str) -> u8 {
+pub(crate) fn cannot_run(why: &str) -> u8 {
     crate::note!("error: this machine cannot run it: {why}");
     crate::note!("`lab doctor` says more");
     exit::CANNOT_RUN

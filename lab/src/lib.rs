@@ -3,6 +3,7 @@
 //! - [`scenario`]: what happens and what must be seen, from a TOML file.
 //! - [`plex`]: a sysplex that runs.
 //! - [`netstat`]: what the kernels show, as NETSTAT lays it out.
+//! - [`up`]: a sysplex that stays up, and the commands that speak to it.
 //! - [`run`]: a scenario in a sysplex: the nine steps, the evidence, the verdict.
 //! - [`doctor`], [`mod@bench`]: what this machine can do, and how fast.
 
@@ -35,3 +36,4 @@ pub mod plex;
 pub mod programs;
 pub mod run;
 pub mod scenario;
+pub mod up;

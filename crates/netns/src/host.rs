@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::net::RecvFlags;
 use rustix::process::{Signal, pidfd_send_signal};
@@ -198,10 +198,17 @@ impl Host {
     async fn ask(&self, request: &ToInit, fds: &[BorrowedFd<'_>]) -> Result<(FromInit, Vec<OwnedFd>), HostError> {
         let (sender, receiver) = oneshot::channel();
         // Queue first, then send: the answer finds its place. The socket's buffer holds many requests, so this does not block.
-        if let Ok(mut waiting) = self.waiting.lock() {
+        // What was not sent has no answer, and so no place.
+        let sent = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.push_back(sender);
-        }
-        match sock::send(&*self.control, request, fds) {
+            let sent = sock::send(&*self.control, request, fds);
+            if sent.is_err() {
+                waiting.pop_back();
+            }
+            sent
+        };
+        match sent {
             // A reset, when the init was killed with requests that it had not read.
             Err(e) if matches!(e.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => {
                 Err(HostError::Down { host: self.name.clone() })
@@ -254,5 +261,6 @@ fn realm_pid(pidfd: BorrowedFd<'_>) -> io::Result<i32> {
     use std::os::fd::AsRawFd;
     let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
     let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
-    Ok(pid.and_then(|pid| pid.trim().parse().ok()).unwrap_or(0))
+    // Of one that has been reaped the kernel says -1.
+    Ok(pid.and_then(|pid| pid.trim().parse().ok()).filter(|&pid| pid > 0).unwrap_or(0))
 }

@@ -16,6 +16,7 @@
 //!
 //! This is the only crate of the house with `unsafe` code, and all of it stands in `sys`.
 
+mod background;
 mod batch;
 mod config;
 mod host;
@@ -25,10 +26,12 @@ mod keeper;
 mod read;
 pub mod realm;
 mod sock;
-#[allow(unsafe_code)] // fork, clone3 and a descriptor from clone3 have no safe form; each use says why it is sound
+#[allow(unsafe_code)]
+// fork, clone3, descriptors by their number and signal actions have no safe form; each use says why it is sound
 mod sys;
 mod wire;
 
+pub use background::{Side, go_to_background};
 pub use batch::{Batch, NetlinkError, Veth};
 pub use config::{LinkConf, NetConfig, Route, Rule};
 pub use host::{Exit, Host, HostError, Making, Network, Running, Task};

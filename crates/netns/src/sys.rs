@@ -66,6 +66,33 @@ pub(crate) fn own(fd: i32) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
+/// Closes the descriptors above standard error that this process was started with: those that an `exec` would not close. The
+/// house's own are all closed by an `exec`, as the standard library opens them.
+pub(crate) fn close_inherited() -> io::Result<()> {
+    let entries: Vec<_> = std::fs::read_dir("/proc/self/fd")?.collect::<Result<_, _>>()?;
+    for number in entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()).filter(|&n| n > 2)
+    {
+        // SAFETY: only the number is looked at; one that is not open any more is refused by the kernel.
+        let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+        if flags >= 0 && flags & libc::FD_CLOEXEC == 0 {
+            // SAFETY: no value of this process owns a descriptor that survives an `exec` (see above).
+            unsafe { libc::close(number) };
+        }
+    }
+    Ok(())
+}
+
+/// The default action for the signals by which people and terminals end programs: a shell starts what is to run beside it with
+/// some of them ignored, and that is inherited.
+pub(crate) fn default_endings() -> nix::Result<()> {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for ending in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM] {
+        // SAFETY: the default action is no handler, so no code of ours can run at a bad moment.
+        unsafe { signal(ending, SigHandler::SigDfl) }?;
+    }
+    Ok(())
+}
+
 /// Lets ended children be waited for, whatever the parent of this program wants: a SIGCHLD that is ignored would reap them
 /// unseen, and that is inherited.
 pub(crate) fn default_sigchld() -> nix::Result<()> {

@@ -16,7 +16,7 @@ use evidence::{Event, HubState, Recorder, SocketView, Tap, What, monotonic_ns};
 use netns::{Host, HostError, HostSpec, Network, Wirer, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
 
-pub use distribution::{Applied, Distributor, Handle, SharedBackend, Sockets, Standing, responsiveness};
+pub use distribution::{Applied, Distributor, Handle, Refused, SharedBackend, Sockets, Standing, responsiveness};
 use journal::{Journal, TaskExit};
 pub(crate) use network::host_prefix;
 pub use network::{LAN, LAN_LINK, LOOPBACK, XCF, XCF_LINK};

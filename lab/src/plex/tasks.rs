@@ -55,6 +55,12 @@ pub fn started_task(task: &StartedTask) -> Vec<String> {
     argv
 }
 
+/// The command line that gives an operator command to the Debug Manager of the same LPAR.
+pub fn operator(command: &str) -> Vec<String> {
+    let argv = ["ctl", "--run-dir", RUN_DIR, command];
+    [program("dbgmgr")].into_iter().chain(argv.map(str::to_owned)).collect()
+}
+
 /// The command line of a job under the debugger.
 pub fn job(job: &str, user: &str, test: &str) -> Vec<String> {
     let argv = ["--run-dir", RUN_DIR, "--job", job, "--user", user, "--test", test];
@@ -88,11 +94,6 @@ pub fn callers(calls: &Calls) -> Vec<String> {
         }
     }
     [program("traffic-stub")].into_iter().chain(argv).collect()
-}
-
-/// The command line by which an operator speaks to the Debug Manager of an LPAR.
-pub fn operator(command: &str) -> Vec<String> {
-    [program("dbgmgr"), "ctl".into(), "--run-dir".into(), RUN_DIR.into(), command.into()].to_vec()
 }
 
 /// The command line of strangers.

@@ -16,6 +16,8 @@ use acts::Act;
 use serde::{Deserialize, Serialize};
 use sysplex::Sysplex;
 
+pub(crate) use resolve::read_bounded;
+
 /// The scenario files that are meant: a directory stands for all TOML files in it, by name.
 ///
 /// # Errors

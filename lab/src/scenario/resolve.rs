@@ -42,7 +42,7 @@ fn read(path: &Path) -> Result<String, Vec<String>> {
 }
 
 /// Reads a regular file that is not too large to be what it should be.
-fn read_bounded(path: &Path) -> std::io::Result<String> {
+pub(crate) fn read_bounded(path: &Path) -> std::io::Result<String> {
     let found = std::fs::metadata(path)?;
     if !found.is_file() || found.len() > LARGEST_FILE {
         let message = format!("expected a regular file of at most {LARGEST_FILE} bytes");

@@ -18,7 +18,7 @@ use evidence::{Event, SocketView, What, monotonic_ns};
 use netns::{Host, HostError};
 use sysplex::{LparIndex, Sysplex};
 
-pub use handle::{Handle, Standing};
+pub use handle::{Handle, Refused, Standing};
 pub use observe::{Sockets, responsiveness};
 
 pub(super) use first::FirstPlans;
