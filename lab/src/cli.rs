@@ -66,6 +66,9 @@ struct Run {
     /// Keep the sysplex after the verdict, to look into, until standard input ends
     #[arg(long)]
     keep: bool,
+    /// Give every step so many times as long: for machines that are slow, such as emulated ones
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    patience: u32,
     /// Judge a broken twin like any other scenario
     #[arg(long)]
     ignore_expected_failure: bool,
@@ -132,7 +135,10 @@ fn run_scenarios(arguments: &Run) -> u8 {
     };
     for file in &files {
         match Scenario::load(file) {
-            Ok(scenario) => scenarios.push(scenario),
+            Ok(mut scenario) => {
+                scenario.be_patient(arguments.patience);
+                scenarios.push(scenario);
+            }
             Err(found) => problems.extend(found),
         }
     }

@@ -126,6 +126,8 @@ pub struct Plex {
     pub recorder: Recorder,
     /// The sockets of each LPAR.
     pub views: BTreeMap<String, SocketView>,
+    /// Name of the distributor's backend.
+    pub backend: &'static str,
     /// Its started tasks.
     pub started: Vec<TaskHandle>,
     starter: Starter,
@@ -143,6 +145,7 @@ impl Plex {
         bin_dir: PathBuf,
         out: Option<PathBuf>,
     ) -> Result<Self, PlexError> {
+        let name = backend.name();
         let (hosts, applied) = network(realm, sysplex, &backend, bin_dir).await?;
         let mut taps = Vec::new();
         let mut views = BTreeMap::new();
@@ -164,6 +167,7 @@ impl Plex {
             sysplex: sysplex.clone(),
             hosts,
             journal,
+            backend: name,
             distribution,
             recorder,
             views,

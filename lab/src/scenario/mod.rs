@@ -70,6 +70,16 @@ impl Scenario {
         resolve::load(file)
     }
 
+    /// Gives everything so many times as long: for machines that are slow, such as emulated ones.
+    pub fn be_patient(&mut self, times: u32) {
+        for step in &mut self.steps {
+            step.within *= times;
+            if let Action::Act(Act::Calls(calls)) = &mut step.action {
+                calls.timeout *= if calls.fail.is_some() { 1 } else { times };
+            }
+        }
+    }
+
     /// The sessions that this user's workstation is to expect.
     pub fn sessions_of(&self, user: &str) -> usize {
         let jobs = self

@@ -115,7 +115,7 @@ impl Distributor {
     /// A target that resets a connection by itself tells the client only. So what is established in the table and has no socket
     /// at two looks, one after the other, is taken out. (On z/OS a target tells the distributor; from memory.)
     async fn forget_stale(&mut self, sockets: &BTreeSet<Connection>) -> Result<(), PlexError> {
-        /// Half-open connections have less time than this; their target may yet answer.
+        /// Half-open connections have less time than this; their target may yet answer, as long as it is ready.
         const ESTABLISHED: Duration = Duration::from_secs(121);
         if !self.backend.forgets_one() || (sockets.is_empty() && self.suspects.is_empty() && !self.had_sockets) {
             return Ok(());
@@ -125,8 +125,10 @@ impl Distributor {
         let owners: Vec<LparIndex> = self.applied.keys().copied().filter(|&lpar| self.group.is_up(lpar)).collect();
         for owner in owners {
             let vcrt = self.tables(owner).await?.vcrt;
-            let established = vcrt.iter().filter(|entry| entry.expires >= ESTABLISHED).map(VcrtEntry::connection);
-            let missing: BTreeSet<Connection> = established.filter(|c| !sockets.contains(c)).collect();
+            let answered =
+                |entry: &&VcrtEntry| entry.expires >= ESTABLISHED || !self.is_ready(owner, &entry.connection());
+            let settled = vcrt.iter().filter(answered).map(VcrtEntry::connection);
+            let missing: BTreeSet<Connection> = settled.filter(|c| !sockets.contains(c)).collect();
             let stale: Vec<Connection> = missing.intersection(&self.suspects).copied().collect();
             // One that has just expired or ended cannot be taken out; the next look will show.
             let _ = self.run(owner, &self.backend.forget(&stale)).await;
@@ -135,6 +137,13 @@ impl Distributor {
         }
         self.suspects = suspects;
         Ok(())
+    }
+
+    /// Does the owner's kernel send new connections to this port to this target?
+    fn is_ready(&self, owner: LparIndex, Connection { dvipa, target, .. }: &Connection) -> bool {
+        let dvipas = self.applied.get(&owner).and_then(|plan| plan.dvipas.get(&dvipa.ip()));
+        // What is no port of its own is one of SYSPLEXPORTS, which are always sent.
+        dvipas.and_then(|plan| plan.ports.get(&dvipa.port())).is_none_or(|plan| plan.ready.contains(target))
     }
 
     /// Makes the kernels follow the group: first who owns what, then how it is distributed.
