@@ -26,7 +26,8 @@ impl Backend for Nftables {
     }
 
     fn render(&self, previous: Option<&OwnerPlan>, next: &OwnerPlan, connections: &[Connection]) -> Vec<Script> {
-        vec![load(render::script(previous, next, connections))]
+        let text = render::script(previous, next, connections);
+        if text.is_empty() { Vec::new() } else { vec![load(text)] }
     }
 
     fn forget(&self, connections: &[Connection]) -> Vec<Script> {

@@ -1,6 +1,6 @@
 //! From a plan to a ruleset: what changed is set anew, in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Renderer<'_> {
         let changed: Vec<(Key, &PortPlan)> =
             self.ports(next).filter(|&(key, plan)| of_before(key).is_none_or(|old| rule(old) != rule(plan))).collect();
 
-        let mut text = declarations(self.family);
+        let mut text = if before.is_none() { declarations(self.family) } else { String::new() };
         for &(key, _) in &changed {
             line(&mut text, format_args!("add chain {table} {}", chain_of(key)));
         }
@@ -70,9 +70,12 @@ impl Renderer<'_> {
             ("map", "sysplexports", Self::sysplexports),
         ] {
             let now = elements(self, next);
-            if before.is_none_or(|before| elements(self, before) != now) {
-                line(&mut text, format_args!("flush {kind} {table} {name}"));
-                self.add(&mut text, name, &now);
+            match before.map(|before| elements(self, before)) {
+                Some(had) => self.change(&mut text, name, &had, &now),
+                None => {
+                    line(&mut text, format_args!("flush {kind} {table} {name}"));
+                    self.add(&mut text, name, &now);
+                }
             }
         }
         let ours = connections.iter().filter(|c| self.is_ours(c.dvipa.ip()));
@@ -114,9 +117,21 @@ impl Renderer<'_> {
     }
 
     fn add(&self, text: &mut String, name: &str, elements: &[String]) {
+        self.elements(text, "add", name, elements);
+    }
+
+    /// Only what differs: a set may have thousands of elements.
+    fn change(&self, text: &mut String, name: &str, had: &[String], now: &[String]) {
+        let set = |elements: &[String]| elements.iter().cloned().collect::<BTreeSet<String>>();
+        let (had, now) = (set(had), set(now));
+        self.elements(text, "delete", name, &had.difference(&now).cloned().collect::<Vec<_>>());
+        self.elements(text, "add", name, &now.difference(&had).cloned().collect::<Vec<_>>());
+    }
+
+    fn elements(&self, text: &mut String, command: &str, name: &str, elements: &[String]) {
         if !elements.is_empty() {
             let (table, elements) = (self.table(), elements.join(",\n    "));
-            line(text, format_args!("add element {table} {name} {{\n    {elements},\n}}"));
+            line(text, format_args!("{command} element {table} {name} {{\n    {elements},\n}}"));
         }
     }
 

@@ -97,6 +97,9 @@ impl Distributor {
             // The address first: new connections wait for it.
             self.bring_about().await.map_err(kernel)?;
             self.forget_target(lpar).await.map_err(kernel)?;
+        } else {
+            // What is asked first, then a look at what else may have changed.
+            self.bring_about().await.map_err(kernel)?;
         }
         self.refresh().await.map_err(kernel)?;
         Ok(said)
