@@ -107,7 +107,11 @@ impl<'a> Play<'a> {
         match one {
             // Any address of IPv6 is not asked for here.
             Move::Listen { on, bind, port } if bind != Bind::Any6 => self.listen(on, bind, port),
-            Move::ListenEverywhere { port } => (0..3).for_each(|on| self.listen(on, Bind::Any4, port)),
+            // One after the other for the code too: the first may take over.
+            Move::ListenEverywhere { port } => (0..3).for_each(|on| {
+                self.listen(on, Bind::Any4, port);
+                self.follow();
+            }),
             // All of this LPAR, as the lab of namespaces ends them.
             Move::Close { on, .. } => {
                 self.lab.close_listeners(u32::try_from(on).expect("a small number") + 1);
