@@ -28,6 +28,9 @@ impl Default for Tsr {
     }
 }
 
+/// So many half-open connections are no sign of anything.
+const ON_THEIR_WAY: u32 = 8;
+
 /// What a target's kernel shows of one port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queues {
@@ -47,8 +50,9 @@ impl Tsr {
     /// Rates are in steps of 5, and a few waiting connections are no sign of anything: a weight that changed with every packet
     /// would not be one.
     pub fn of(queues: Queues, reachable: bool) -> Self {
-        let came_in = queues.half_open + queues.established;
-        let cer = if came_in == 0 { 100 } else { percent(queues.established, came_in) };
+        // A few are always on their way.
+        let stuck = queues.half_open.saturating_sub(ON_THEIR_WAY);
+        let cer = if stuck == 0 { 100 } else { percent(queues.established, stuck + queues.established) };
         let sef = match queues.most {
             0 => 100,
             // The kernel takes one more than it was told.
@@ -80,7 +84,9 @@ mod tests {
         let queues = Queues { waiting: 0, most: 128, half_open: 0, established: 10 };
         assert_eq!(Tsr::of(queues, true), Tsr::default());
         assert_eq!(Tsr::of(queues, false).percent(), 0);
-        assert_eq!(Tsr::of(Queues { half_open: 10, ..queues }, true), Tsr { tcsr: 100, cer: 50, sef: 100 });
+        assert_eq!(Tsr::of(Queues { half_open: 18, ..queues }, true), Tsr { tcsr: 100, cer: 50, sef: 100 });
+        let first = Queues { half_open: 3, established: 0, ..queues };
+        assert_eq!(Tsr::of(first, true), Tsr::default(), "the first connections are on their way");
         assert_eq!(Tsr::of(Queues { waiting: 129, ..queues }, true).percent(), 0);
         assert_eq!(Tsr::of(Queues { waiting: 32, ..queues }, true), Tsr { tcsr: 100, cer: 100, sef: 75 });
         assert_eq!(Tsr::of(Queues { waiting: 1, ..queues }, true).sef, 100, "one is no sign");

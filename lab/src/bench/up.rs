@@ -148,7 +148,7 @@ fn ready_once(realm: &Network, lpars: u32, bin_dir: PathBuf) -> Result<Measured,
         let mut plex = plex.map_err(|e| e.to_string())?;
         plex.start_tasks(TASKS_WITHIN).await.map_err(|e| e.to_string())?;
         let ms = ms_since(begin, monotonic_ns());
-        Ok(Measured { ms, pss: largest_lpar(&plex).map_err(|e| e.to_string())?, ..Measured::default() })
+        Ok(Measured { ms, pss: largest_lpar(&plex).map_err(|e| e.to_string())? })
     })
 }
 

@@ -71,6 +71,9 @@ struct Counter {
     packets: u64,
 }
 
+/// An element with its mark.
+type Marked<K> = (Timed<K>, u32);
+
 /// A target of a port in the kernel.
 type Target = (SocketAddr, LparIndex);
 
@@ -155,7 +158,7 @@ impl Reader {
 }
 
 /// An element of the VCRT: of a map, or of a set that has the mark in its key.
-fn connection(element: Value) -> Result<(Timed<(IpAddr, u16, IpAddr, u16)>, u32), ReadError> {
+fn connection(element: Value) -> Result<Marked<(IpAddr, u16, IpAddr, u16)>, ReadError> {
     if element.is_array() {
         return read(element);
     }
@@ -166,7 +169,7 @@ fn connection(element: Value) -> Result<(Timed<(IpAddr, u16, IpAddr, u16)>, u32)
 }
 
 /// The same for affinities.
-fn client_of(element: Value) -> Result<(Timed<(IpAddr, IpAddr, u16)>, u32), ReadError> {
+fn client_of(element: Value) -> Result<Marked<(IpAddr, IpAddr, u16)>, ReadError> {
     if element.is_array() {
         return read(element);
     }

@@ -231,6 +231,7 @@ fn gone() -> PlexError {
     PlexError::Host(HostError::Down { host: "distributor".into() })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn refused(refused: Refused) -> PlexError {
     PlexError::Host(HostError::Refused { host: "distributor".into(), reason: refused.to_string() })
 }

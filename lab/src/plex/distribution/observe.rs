@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use distributor::{Affinity, Connection, OwnerPlan, Queues, Seen, Tsr};
-use evidence::{TcpSocket, TcpState};
+use evidence::{SocketView, TcpSocket, TcpState};
 use sysplex::LparIndex;
 
 use super::Distributor;
@@ -23,10 +23,10 @@ pub type Sockets = BTreeMap<LparIndex, Vec<TcpSocket>>;
 impl Distributor {
     /// Looks at all LPARs that are up. The last, all connections in any state, is for now and then only.
     pub(super) fn observe(&mut self) -> io::Result<(Seen, Open, Option<BTreeSet<Connection>>)> {
-        let listeners = self.look(|view| view.listeners())?;
+        let listeners = self.look(SocketView::listeners)?;
         let responsive = self.responsive.is_none_or(|last| last.elapsed() >= RESPONSIVE_EVERY);
         let connections = if responsive || self.group.wants_connections() {
-            self.look(|view| view.connections())?
+            self.look(SocketView::connections)?
         } else {
             Sockets::new()
         };
@@ -44,7 +44,7 @@ impl Distributor {
 
     /// The connections to these DVIPAs that the targets have, for a new owner's table.
     pub(super) fn connections_to(&self, dvipas: &BTreeSet<IpAddr>) -> io::Result<Vec<Connection>> {
-        let sockets = self.look(|view| view.connections())?;
+        let sockets = self.look(SocketView::connections)?;
         let mut connections = Vec::new();
         for (target, sockets) in sockets {
             // Half-open ones too; those whose client has gone are nobody's any more.
@@ -54,7 +54,7 @@ impl Distributor {
         Ok(connections)
     }
 
-    fn look(&self, look: impl Fn(&evidence::SocketView) -> io::Result<Vec<TcpSocket>>) -> io::Result<Sockets> {
+    fn look(&self, look: impl Fn(&SocketView) -> io::Result<Vec<TcpSocket>>) -> io::Result<Sockets> {
         let up = self.views.iter().filter(|(lpar, _)| self.group.is_up(**lpar));
         up.map(|(&lpar, view)| Ok((lpar, look(view)?))).collect()
     }
