@@ -20,6 +20,12 @@ pub struct Known {
 }
 
 impl Known {
+    /// What this machine lacks for it, and the remedy; nothing when it works here.
+    pub fn trouble(&self) -> Option<String> {
+        let Trouble { seen, remedy } = doctor::in_realm(self.probe).err()?;
+        Some(format!("{seen}; remedy: {remedy}"))
+    }
+
     /// The backend for a sysplex.
     pub fn make(&self, sysplex: &Sysplex) -> SharedBackend {
         (self.make)(sysplex)
@@ -67,14 +73,14 @@ pub fn choose(choice: Choice) -> Result<Chosen, String> {
         _ => ALL.into_iter().filter(|known| Some(known.name) == name_of(choice)).collect(),
     };
     if choice == Choice::Auto && programs::find("nft").is_some() {
-        // Not tried, which would take longer than to bring a sysplex up; a kernel without it says so then.
+        // Not tried, which would take as long as to bring a sysplex up. When that fails, it is.
         return Ok(Chosen { run: vec![ALL[0]], skipped: Vec::new() });
     }
     let mut chosen = Chosen::default();
     for known in wanted {
-        match doctor::in_realm(known.probe) {
-            Ok(_) => chosen.run.push(known),
-            Err(Trouble { seen, remedy }) => chosen.skipped.push((known, format!("{seen}; remedy: {remedy}"))),
+        match known.trouble() {
+            None => chosen.run.push(known),
+            Some(why) => chosen.skipped.push((known, why)),
         }
         if choice == Choice::Auto && !chosen.run.is_empty() {
             chosen.skipped.clear();

@@ -183,6 +183,11 @@ fn run_scenarios(arguments: &Run) -> u8 {
         }
         match run::run(scenario, backend, &options) {
             Ok(result) => {
+                // It was never up: because of the kernel, or of the lab?
+                let trouble = result.was_never_up().then(|| backend.trouble()).flatten();
+                if let Some(why) = trouble {
+                    return cannot_run(&why);
+                }
                 printed &= print(&result, arguments.json);
                 results.push(result);
             }

@@ -89,6 +89,11 @@ pub struct ScenarioResult {
 }
 
 impl ScenarioResult {
+    /// The sysplex could not even be built.
+    pub fn was_never_up(&self) -> bool {
+        self.verdict == Verdict::Inconclusive && self.up_ms == 0.0
+    }
+
     /// A result for a run that is not made, and why.
     pub fn skipped(scenario: &str, backend: &str, why: &str) -> Self {
         let reason = Some(why.to_owned());
