@@ -102,7 +102,7 @@ async fn run(realm: &Network, orders: &Orders) -> (ScenarioResult, Option<Plex>)
         }
     };
     let network_ms = ms_since(begin, monotonic_ns());
-    let tasks = plex.start_tasks(TASKS_WITHIN).await;
+    let tasks = plex.start_tasks(TASKS_WITHIN * scenario.patience).await;
     result.up_ms = ms_since(begin, monotonic_ns());
     if let Err(e) = tasks {
         result.symptom = matches!(e, PlexError::Task(_)).then_some(Symptom::TaskFailed);

@@ -59,6 +59,8 @@ pub struct Scenario {
     pub expect_failure: Option<ExpectFailure>,
     /// Backends on which it is not run, each with the reason.
     pub except: BTreeMap<String, String>,
+    /// How many times as long as usual everything may take.
+    pub patience: u32,
 }
 
 impl Scenario {
@@ -72,6 +74,7 @@ impl Scenario {
 
     /// Gives everything so many times as long: for machines that are slow, such as emulated ones.
     pub fn be_patient(&mut self, times: u32) {
+        self.patience = times;
         for step in &mut self.steps {
             step.within *= times;
             if let Action::Act(Act::Calls(calls)) = &mut step.action {

@@ -34,7 +34,7 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
         return Err(render(resolver.problems));
     }
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Scenario { name, title: file.title, file: path.to_owned(), sysplex, steps, expect_failure, except })
+    Ok(Scenario { name, title: file.title, file: path.to_owned(), sysplex, steps, expect_failure, except, patience: 1 })
 }
 
 fn read(path: &Path) -> Result<String, Vec<String>> {
