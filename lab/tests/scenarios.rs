@@ -4,10 +4,11 @@ mod common;
 #[path = "common/harness.rs"]
 mod harness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use common::{lab, root};
+use lab::scenario::Scenario;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
@@ -21,13 +22,17 @@ fn main() {
     }
     let trials = scenarios().into_iter().flat_map(|(directory, file)| {
         let missing = &missing;
+        // The file says why.
+        let excepted: BTreeSet<String> =
+            Scenario::load(&file).map(|scenario| scenario.except.into_keys().collect()).unwrap_or_default();
         BACKENDS.map(|backend| {
             let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             let (file, test) = (file.clone(), format!("{directory}{name}::{backend}"));
             let trial = Trial::test(test, move || passes(&file, &name, backend));
-            match missing.get(backend) {
-                Some(_) => trial.with_kind("not here").with_ignored_flag(true),
-                None => trial,
+            match (excepted.contains(backend), missing.contains_key(backend)) {
+                (true, _) => trial.with_kind("excepted").with_ignored_flag(true),
+                (_, true) => trial.with_kind("not here").with_ignored_flag(true),
+                _ => trial,
             }
         })
     });
