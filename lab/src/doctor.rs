@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
+use distributor::{Backend, Iptables, Ipvs};
 use netns::realm;
+use sysplex::Sysplex;
 
 use crate::{exit, programs};
 
@@ -141,16 +143,21 @@ pub(crate) fn nftables() -> Result<String, Trouble> {
     )
 }
 
+/// The programs that a backend runs, and the packages that have them.
+fn installed(tools: &[&str], packages: &str) -> Result<(), Trouble> {
+    match tools.iter().find(|tool| programs::find(tool).is_none()) {
+        None => Ok(()),
+        Some(tool) => {
+            Err(trouble(format!("the program {tool} is not installed"), format!("sudo apt-get install {packages}")))
+        }
+    }
+}
+
 /// The backend for iptables: its programs, and the kernel's parts that it uses.
 pub(crate) fn iptables() -> Result<String, Trouble> {
     const RULES: &str = "*mangle\n-A PREROUTING -p tcp -m statistic --mode nth --every 2 --packet 0 -j MARK --set-mark 1\n\
                          -A PREROUTING -p tcp -m set --match-set doctor src,src,dst -j MARK --set-mark 2\nCOMMIT\n";
-    let missing = |seen| trouble(seen, "sudo apt-get install iptables ipset");
-    for program in ["iptables-restore", "ip6tables-restore", "ipset"] {
-        if programs::find(program).is_none() {
-            return Err(missing(format!("the program {program} is not installed")));
-        }
-    }
+    installed(Iptables.tools(), "iptables ipset")?;
     let remedy = "a kernel with xt_set, xt_statistic and ip_set_hash_ipportip (Debian: linux-image-amd64)";
     run_tool("ipset", &["create", "doctor", "hash:ip,port,ip", "timeout", "60"], "")
         .and_then(|()| run_tool("iptables-restore", &["--noflush"], RULES))
@@ -161,9 +168,7 @@ pub(crate) fn iptables() -> Result<String, Trouble> {
 /// The backend for IPVS: its program, and that the kernel lets it.
 pub(crate) fn ipvs() -> Result<String, Trouble> {
     let remedy = "as root: modprobe ip_vs; where the kernel has no such module, scripts/ci-vm";
-    if programs::find("ipvsadm").is_none() {
-        return Err(trouble("the program ipvsadm is not installed", "sudo apt-get install ipvsadm"));
-    }
+    installed(Ipvs::new(&Sysplex::uniform(1)).tools(), "ipvsadm nftables procps")?;
     run_tool("ipvsadm", &["-A", "-t", "127.0.0.1:1", "-s", "wrr"], "")
         .map(|()| "services by weight".into())
         .map_err(|seen| trouble(seen, remedy))

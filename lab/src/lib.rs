@@ -3,6 +3,7 @@
 //! - [`scenario`]: what happens and what must be seen, from a TOML file.
 //! - [`plex`]: a sysplex that runs.
 //! - [`netstat`]: what the kernels show, as NETSTAT lays it out.
+//! - [`operator`]: what an operator's command means in a sysplex.
 //! - [`up`]: a sysplex that stays up, and the commands that speak to it.
 //! - [`run`]: a scenario in a sysplex: the nine steps, the evidence, the verdict.
 //! - [`doctor`], [`mod@bench`]: what this machine can do, and how fast.
@@ -31,6 +32,7 @@ pub mod cli;
 pub mod doctor;
 pub mod exit;
 pub mod netstat;
+pub mod operator;
 pub mod output;
 pub mod plex;
 pub mod programs;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use dbm_protocol::handoff::{self, FromClaimant, ToClaimant};
 use dbm_protocol::host::{FromDebugger, Phase, ToDebugger};
+use dbm_protocol::tcp::KeepAlive;
 use dbm_protocol::{Hello, JobName, Role, SessionId, Token, UserId, frame};
 use evidence::{Emitter, What};
-use rustix::net::sockopt;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
@@ -161,11 +161,7 @@ async fn take_socket(session: &SessionId, path: &str, claim: Token) -> Result<Ow
 /// Makes the passed socket ours. A workstation that vanishes without a word is noticed after half a minute of silence
 /// (TCP keepalive; the figures are ours).
 fn adopt(socket: OwnedFd) -> std::io::Result<TcpStream> {
-    sockopt::set_socket_keepalive(&socket, true)?;
-    sockopt::set_tcp_keepidle(&socket, Duration::from_secs(15))?;
-    sockopt::set_tcp_keepintvl(&socket, Duration::from_secs(5))?;
-    sockopt::set_tcp_keepcnt(&socket, 3)?;
-    sockopt::set_tcp_nodelay(&socket, true)?;
+    KeepAlive { idle: Duration::from_secs(15), interval: Duration::from_secs(5), probes: 3 }.set_on(&socket)?;
     let stream = std::net::TcpStream::from(socket);
     stream.set_nonblocking(true)?;
     TcpStream::from_std(stream)

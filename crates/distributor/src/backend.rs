@@ -32,6 +32,11 @@ pub trait Backend {
         true
     }
 
+    /// Does [`VdptEntry::total`] count what this owner has sent, and nothing else?
+    fn total_is_exact(&self) -> bool {
+        true
+    }
+
     /// What takes connections out of the VCRT: those of a target that is gone.
     fn forget(&self, connections: &[Connection]) -> Vec<Script>;
 

@@ -22,6 +22,7 @@ mod nftables;
 mod plan;
 mod routes;
 mod share;
+mod text;
 mod tsr;
 pub mod vary;
 

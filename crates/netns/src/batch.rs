@@ -79,6 +79,11 @@ impl Batch {
         Ok(socket)
     }
 
+    /// Is nothing asked?
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
     /// A bridge, up.
     pub fn bridge(&mut self, index: u32, name: &str) {
         let data = InfoData::Bridge(vec![InfoBridge::MulticastSnooping(false)]);

@@ -5,15 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use evidence::{Emitter, What};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stranger_stub::pace::Dialler;
 use stranger_stub::rain::{self, Rain};
-use stranger_stub::{crowd, garbage, place};
+use stranger_stub::{crowd, descriptors, garbage, place};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-
-/// Descriptors that are not connections.
-const OTHER_DESCRIPTORS: u64 = 32;
 
 /// Strangers: connections that say nothing, and garbage.
 ///
@@ -61,7 +57,7 @@ fn main() -> ExitCode {
 fn start(cli: &Cli, emitter: &Emitter) -> Result<(), String> {
     let program = std::env::current_exe().map_err(|e| format!("cannot find the path of this program: {e}"))?;
     place::is_allowed(&cli.at, &program)?;
-    take_descriptors(cli)?;
+    descriptors::take(u64::from(cli.silent) + (garbage::Kind::ALL.len() * cli.at.len()) as u64)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
     runtime.block_on(async {
@@ -87,19 +83,6 @@ async fn throw(cli: &Cli, emitter: &Emitter) {
     tracing::info!(connections, refused, "in place");
     emitter.emit(What::StrangersInPlace { connections, refused });
     rain::go_on(rains).await;
-}
-
-/// Every connection is a descriptor: takes as many as the system gives.
-fn take_descriptors(cli: &Cli) -> Result<(), String> {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).map_err(|e| format!("RLIMIT_NOFILE: {e}"))?;
-    let needed = u64::from(cli.silent) + (garbage::Kind::ALL.len() * cli.at.len()) as u64 + OTHER_DESCRIPTORS;
-    match maximum {
-        Some(most) if most < needed => {
-            Err(format!("{needed} file descriptors are needed, this process may have {most} (`ulimit -Hn`)"))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Completes when standard input has ended.

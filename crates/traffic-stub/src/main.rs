@@ -9,15 +9,11 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Job};
 use evidence::{Emitter, What};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use stranger_stub::place;
+use stranger_stub::{descriptors, place};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use traffic_stub::caller::Then;
 use traffic_stub::{caller, orders, server};
-
-/// Descriptors that are not connections.
-const OTHER_DESCRIPTORS: u64 = 32;
 
 /// What is to be done, when the command line was understood.
 enum Work {
@@ -58,7 +54,7 @@ fn start(work: Work, emitter: &Emitter) -> Result<(), String> {
             most_open(config)
         }
     };
-    take_descriptors(connections)?;
+    descriptors::take(connections)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
     runtime.block_on(async {
@@ -100,18 +96,5 @@ fn most_open(config: &caller::Config) -> u64 {
     match config.then {
         Then::Hold | Then::Get { .. } => config.count.into(),
         Then::Leave | Then::Keep(_) => config.parallel.min(config.count).into(),
-    }
-}
-
-/// Every connection is a descriptor: takes as many as the system gives.
-fn take_descriptors(connections: u64) -> Result<(), String> {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).map_err(|e| format!("RLIMIT_NOFILE: {e}"))?;
-    let needed = connections + OTHER_DESCRIPTORS;
-    match maximum {
-        Some(most) if most < needed => {
-            Err(format!("{needed} file descriptors are needed, this process may have {most} (`ulimit -Hn`)"))
-        }
-        _ => Ok(()),
     }
 }

@@ -79,7 +79,7 @@ pub async fn network(
     sysplex: &Sysplex,
     backend: &SharedBackend,
     bin_dir: PathBuf,
-) -> Result<(Arc<Hosts>, Applied), PlexError> {
+) -> Result<(Arc<Hosts>, Group, Applied), PlexError> {
     let spec = |name: &str| HostSpec { name: name.to_owned(), bin_dir: bin_dir.clone() };
     let lpars = sysplex.lpars.iter().map(|lpar| spec(&lpar.name));
     let specs = lpars.chain(sysplex.workstations.iter().map(|workstation| spec(&workstation.name)));
@@ -88,7 +88,8 @@ pub async fn network(
     let mut making = realm.begin(specs)?;
     network::quiet_fabric()?;
     let ipv6 = network::kernel_has_ipv6();
-    let places = Group::new(sysplex).places();
+    let mut group = Group::new(sysplex);
+    let places = group.places();
     let mut wirer = Wirer::start(network::segments())?;
     for position in 0..count {
         let is_lpar = position < sysplex.lpars.len();
@@ -98,7 +99,7 @@ pub async fn network(
         );
     }
 
-    let mut first = distribution::FirstPlans::new(sysplex, backend);
+    let mut first = distribution::FirstPlans::new(sysplex, group.plans(), backend);
     let mut hosts = Hosts::default();
     for position in 0..count {
         let mut host = making.next(wirer.next().await?)?;
@@ -109,7 +110,7 @@ pub async fn network(
         }
         hosts.0.insert(host.name.clone(), (host, exits));
     }
-    Ok((Arc::new(hosts), first.applied().await?))
+    Ok((Arc::new(hosts), group, first.applied().await?))
 }
 
 /// A sysplex that runs.
@@ -126,8 +127,6 @@ pub struct Plex {
     pub recorder: Recorder,
     /// The sockets of each LPAR.
     pub views: BTreeMap<String, SocketView>,
-    /// Name of the distributor's backend.
-    pub backend: &'static str,
     /// Its started tasks.
     pub started: Vec<TaskHandle>,
     starter: Starter,
@@ -145,8 +144,7 @@ impl Plex {
         bin_dir: PathBuf,
         out: Option<PathBuf>,
     ) -> Result<Self, PlexError> {
-        let name = backend.name();
-        let (hosts, applied) = network(realm, sysplex, &backend, bin_dir).await?;
+        let (hosts, group, applied) = network(realm, sysplex, &backend, bin_dir).await?;
         let mut taps = Vec::new();
         let mut views = BTreeMap::new();
         for lpar in &sysplex.lpars {
@@ -160,14 +158,13 @@ impl Plex {
             None => None,
         };
         let journal = Journal::new(file);
-        let distributor = Distributor::new(sysplex, &hosts, backend, applied, &journal)?;
+        let distributor = Distributor::new(sysplex, &hosts, backend, (group, applied), &journal)?;
         let distribution = distributor.run_in_background();
         let starter = Starter { journal: journal.clone(), out };
         Ok(Self {
             sysplex: sysplex.clone(),
             hosts,
             journal,
-            backend: name,
             distribution,
             recorder,
             views,

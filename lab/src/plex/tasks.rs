@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -18,15 +17,13 @@ use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
 use super::journal::{Journal, TaskExit, parse_line};
-use crate::scenario::Logon;
-use crate::scenario::acts::{Calls, Then};
 
 /// Lines of output that are kept for the report of a failure.
 const LAST_WORDS: usize = 20;
 /// Longest line that is read from a task.
 const LONGEST_LINE: u64 = 64 * 1024;
 /// Where an LPAR keeps its name/token pairs.
-const RUN_DIR: &str = "/run/zos";
+pub const RUN_DIR: &str = "/run/zos";
 
 /// The command line of a started task.
 pub fn started_task(task: &StartedTask) -> Vec<String> {
@@ -61,49 +58,8 @@ pub fn operator(command: &str) -> Vec<String> {
     [program("dbgmgr")].into_iter().chain(argv.map(str::to_owned)).collect()
 }
 
-/// The command line of a job under the debugger.
-pub fn job(job: &str, user: &str, test: &str) -> Vec<String> {
-    let argv = ["--run-dir", RUN_DIR, "--job", job, "--user", user, "--test", test];
-    [program("debugger-stub")].into_iter().chain(argv.map(str::to_owned)).collect()
-}
-
-/// The command line of a client.
-pub fn client(logon: &Logon, sessions: usize, timeout: std::time::Duration) -> Vec<String> {
-    // A client that expects nothing still waits; it ends with the lab.
-    let (sessions, timeout) = (sessions.max(1).to_string(), format!("{}ms", timeout.as_millis()));
-    let via = logon.via.to_string();
-    let argv = ["--user", &logon.user, "--connect", &via, "--sessions", &sessions, "--timeout", &timeout, "--hold"];
-    let encrypted_first = logon.encrypted_first.then(|| "--encrypted-first".to_owned());
-    [program("client-stub")].into_iter().chain(argv.map(str::to_owned)).chain(encrypted_first).collect()
-}
-
-/// The command line of callers.
-pub fn callers(calls: &Calls) -> Vec<String> {
-    let (count, parallel) = (calls.count.to_string(), calls.parallel.to_string());
-    let timeout = format!("{}ms", calls.timeout.as_millis());
-    let to = calls.to.to_string();
-    let argv =
-        ["call", "--name", &calls.name, "--to", &to, "--count", &count, "--parallel", &parallel, "--timeout", &timeout];
-    let mut argv: Vec<String> = argv.map(str::to_owned).to_vec();
-    match calls.then {
-        Then::Bye => {}
-        Then::Keep(time) => argv.extend(["--keep".into(), format!("{}ms", time.as_millis())]),
-        Then::Hold => argv.push("--hold".into()),
-        Then::Get { bytes, rate } => {
-            argv.extend(["--get".into(), bytes.to_string(), "--rate".into(), rate.to_string()]);
-        }
-    }
-    [program("traffic-stub")].into_iter().chain(argv).collect()
-}
-
-/// The command line of strangers.
-pub fn strangers(at: &[SocketAddr], silent: u32) -> Vec<String> {
-    let at = at.iter().map(ToString::to_string);
-    let argv = [program("stranger-stub"), "--silent".into(), silent.to_string(), "--at".into()];
-    argv.into_iter().chain(at).collect()
-}
-
-fn program(name: &str) -> String {
+/// Where a program of the lab is in a host.
+pub fn program(name: &str) -> String {
     format!("{BIN_DIR}/{name}")
 }
 

@@ -33,7 +33,7 @@ pub(super) fn describe(act: &Act, sysplex: &Sysplex) -> String {
         Act::Finish(Finish { calls, lost: 0 }) => format!("{calls} are whole to the end"),
         Act::Finish(Finish { calls, lost }) => format!("{calls} are whole to the end, but for {lost}"),
         Act::Vary { on, command, .. } => format!("VARY on {}: {command:?}", name(*on)),
-        Act::Modify { on, command, .. } => format!("MODIFY {command} on {on}"),
+        Act::Modify { on, command, .. } => format!("{command} on {on}"),
         Act::Tell { task, order } => format!("{} on {}: {order}", task.task, task.on),
         Act::Start(OfTask { task, on }) => format!("START {task} on {on}"),
         Act::Stop(OfTask { task, on }) => format!("STOP {task} on {on}"),
@@ -61,7 +61,7 @@ impl Stage<'_> {
                 };
                 Ok(answered(answer, &text, refused)?)
             }
-            Act::Modify { on, command, answer } => self.modify(on, command, answer).await,
+            Act::Modify { on, argv, answer, .. } => self.modify(on, argv, answer).await,
             Act::Tell { task, order } => self.tell(task, order),
             Act::Start(task) => self.start_again(task, within).await,
             Act::Stop(task) => self.stop(task, within).await,
@@ -70,15 +70,15 @@ impl Stage<'_> {
                 tokio::time::sleep(*time).await; // what is awaited is that time passes
                 Ok(())
             }
-            Act::Owner { dvipa, is } => self.owner(*dvipa, *is),
+            Act::Owner { dvipa, is } => self.owner(*dvipa, *is).await,
             Act::Netstat { on, request, says, says_not } => self.netstat(*on, request, says, says_not).await,
             Act::Agreement { dvipa, rounds, at_least } => self.agreement(*dvipa, *rounds, *at_least).await,
         }
     }
 
-    async fn modify(&mut self, on: &str, command: &str, answer: &Answer) -> Result<(), StepError> {
+    async fn modify(&mut self, on: &str, argv: &[String], answer: &Answer) -> Result<(), StepError> {
         let (host, exits) = self.plex.hosts.get(on)?;
-        let said = tasks::run_tool(host, exits, tasks::operator(command), "").await;
+        let said = tasks::run_tool(host, exits, argv.to_vec(), "").await;
         let (text, refused) = match said {
             Ok(text) => (text, false),
             Err(netns::HostError::Refused { reason, .. }) => (reason, true),
@@ -137,16 +137,11 @@ impl Stage<'_> {
     }
 
     /// Who has the address on the LAN, as the kernels say.
-    fn owner(&mut self, dvipa: IpAddr, is: Option<LparIndex>) -> Result<(), StepError> {
+    async fn owner(&mut self, dvipa: IpAddr, is: Option<LparIndex>) -> Result<(), StepError> {
+        // An LPAR that is down has nothing.
+        let up = self.plex.distribution.up().await?;
         let mut owners = Vec::new();
-        for lpar in &self.plex.sysplex.lpars {
-            // An LPAR that is down has nothing.
-            let crashed = self.ended_on_purpose.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_down = lpar.tasks.iter().all(|t| crashed.contains(&(lpar.name.clone(), t.name().to_owned())));
-            drop(crashed);
-            if is_down && !lpar.tasks.is_empty() {
-                continue;
-            }
+        for lpar in self.plex.sysplex.lpars.iter().filter(|lpar| up.contains(&lpar.index)) {
             let has = self.plex.hosts.inside(&lpar.name, || {
                 let has = netns::addresses()?;
                 Ok(has.iter().any(|a| a.address == dvipa && a.link == crate::plex::LAN_LINK))

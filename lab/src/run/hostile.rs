@@ -6,11 +6,12 @@ use std::time::Duration;
 use evidence::{TcpSocket, TcpState, What};
 use sysplex::Sysplex;
 
+use super::commands;
 use super::diagnose::Failure;
 use super::memory::{self, Found};
 use super::result::Proof;
 use super::steps::{Stage, StepError};
-use crate::plex::tasks::{self, TaskHandle};
+use crate::plex::tasks::TaskHandle;
 use crate::scenario::{ExpectTask, Garbage, Symptom};
 
 impl Stage<'_> {
@@ -18,7 +19,7 @@ impl Stage<'_> {
     pub(super) async fn garbage(&mut self, garbage: &Garbage, within: Duration) -> Result<(), StepError> {
         let Garbage { from, at, silent } = garbage;
         let name = format!("strangers-{}", self.strangers.len() + 1);
-        let strangers = self.plex.start(from, &name, tasks::strangers(at, *silent)).await?;
+        let strangers = self.plex.start(from, &name, commands::strangers(at, *silent)).await?;
         self.strangers.push(strangers);
 
         let seen = self.plex.journal.wait_for(within, |view| {

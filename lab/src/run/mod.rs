@@ -3,6 +3,7 @@
 mod acts;
 pub mod agreement;
 mod calls;
+mod commands;
 pub mod diagnose;
 mod director;
 pub mod figure4;

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use evidence::{Event, What};
 
+use super::commands;
 use super::diagnose::Failure;
 use super::figure4::Handoff;
 use super::proofs::{self, Link, Snapshot};
 use super::result::Proof;
 use super::snapshot::{self, incomplete};
 use super::watch::{attached, client_read, ended_early, job_end, job_over, not_attached, session_of, was_notified};
-use crate::plex::tasks::{self, TaskHandle};
+use crate::plex::tasks::TaskHandle;
 use crate::plex::{Plex, PlexError};
 use crate::scenario::acts::Calls;
 use crate::scenario::{Action, Expect, Logon, Scenario, Step, Submit, Symptom, WaitsFor};
@@ -89,7 +90,7 @@ impl<'a> Stage<'a> {
     async fn logon(&mut self, logon: &Logon, within: Duration) -> Result<(), StepError> {
         self.plex.distribution.settle().await?;
         let sessions = self.scenario.sessions_of(&logon.user);
-        let argv = tasks::client(logon, sessions, within);
+        let argv = commands::client(logon, sessions, within);
         let client = self.plex.start(&logon.from, &logon.user, argv).await?;
         self.clients.insert(logon.user.clone(), client);
 
@@ -121,7 +122,8 @@ impl<'a> Stage<'a> {
     async fn submit(&mut self, submit: &Submit, within: Duration) -> Result<(), StepError> {
         let handoff = Handoff { job: submit.job.clone(), on: submit.on.clone(), user: submit.wanted.clone() };
         self.handoffs.push(handoff.clone());
-        let job = self.plex.start(&submit.on, &submit.job, tasks::job(&submit.job, &submit.user, &submit.test)).await?;
+        let job =
+            self.plex.start(&submit.on, &submit.job, commands::job(&submit.job, &submit.user, &submit.test)).await?;
         self.jobs.insert(submit.job.clone(), job);
 
         let seen = self.plex.journal.wait_for(within, |view| {

@@ -10,7 +10,7 @@ use sysplex::{LparIndex, StartedTask};
 
 use super::resolve::Resolver;
 use super::{Action, raw, size};
-use crate::netstat;
+use crate::{netstat, operator};
 
 /// What happens to the sysplex.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +32,10 @@ pub enum Act {
     Modify {
         /// The system.
         on: String,
-        /// The command without MODIFY, from the task's name on.
+        /// The command, as written.
         command: String,
+        /// The command line that gives it there.
+        argv: Vec<String>,
         /// What is expected of it.
         answer: Answer,
     },
@@ -269,17 +271,13 @@ impl Resolver<'_> {
     fn modify(&mut self, command: &raw::Command) -> Option<Act> {
         let on = self.lpar(&command.on)?;
         let text = command.command.get_ref();
-        let upper = text.to_uppercase();
-        let rest = ["MODIFY ", "F "].iter().find_map(|verb| upper.strip_prefix(verb)).unwrap_or(&upper).trim();
-        let task = rest.split(',').next().unwrap_or_default();
-        let managers = self.tasks_on(&on, |task| matches!(task, StartedTask::DebugManager { .. }));
-        if !managers.iter().any(|name| name == task) {
-            let there = if managers.is_empty() { "none".to_owned() } else { managers.join(", ") };
-            let message = format!("`{task}` is no Debug Manager on {on}: there is {there}");
-            self.problem(command.command.span(), message, None);
-            return None;
+        match operator::modify(self.sysplex, &on, text) {
+            Ok((on, argv)) => Some(Act::Modify { on, command: text.clone(), argv, answer: answer(command) }),
+            Err(refusal) => {
+                self.problem(command.command.span(), refusal.reason, None);
+                None
+            }
         }
-        Some(Act::Modify { on, command: rest.to_owned(), answer: answer(command) })
     }
 
     fn tell(&mut self, tell: &raw::Tell) -> Option<Act> {

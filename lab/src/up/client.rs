@@ -12,9 +12,9 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::name;
-use super::operator::Refusal;
 use super::protocol::{Answer, LONGEST_ANSWER, Request, Status};
 use super::wire::Wire;
+use crate::operator::Refusal;
 
 /// How long a sysplex may take to say something of itself.
 const STATUS_WITHIN: Duration = Duration::from_secs(1);

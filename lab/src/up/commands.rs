@@ -5,10 +5,10 @@ use std::os::fd::AsFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::client::{self, Caller, on_runtime, which};
-use super::operator::Refusal;
 use super::protocol::{Answer, Follow, Request};
 use super::show::{self, Listed};
 use crate::exit;
+use crate::operator::Refusal;
 
 /// `lab ls`.
 pub(super) fn ls(json: bool) -> u8 {

@@ -10,9 +10,9 @@ use evidence::EVENTS_ENV;
 use netns::{BIN_DIR, Host, HostError, Running, Task};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::operator::Refusal;
 use super::protocol::{Answer, Follow, LONGEST_REQUEST};
 use super::wire::Wire;
+use crate::operator::Refusal;
 use crate::plex::Plex;
 
 /// Exit status when a command cannot be started, as shells have it.

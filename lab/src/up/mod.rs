@@ -21,7 +21,6 @@ mod commands;
 mod director;
 mod execute;
 mod name;
-pub mod operator;
 mod protocol;
 mod serve;
 mod show;

@@ -12,10 +12,10 @@ use tokio::time::timeout;
 
 use super::execute::{self, Command};
 use super::name::own_uid;
-use super::operator::{self, Refusal};
 use super::protocol::{Answer, LONGEST_REQUEST, Request, Status, TaskStatus};
 use super::wire::Wire;
 use crate::exit;
+use crate::operator::{self, Refusal};
 use crate::plex::{Plex, Refused};
 
 /// Most connections at once.

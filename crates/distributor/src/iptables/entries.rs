@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::family::Family;
 use super::port::{Port, element};
-use super::ruleset::line;
 use super::shared::{DAY, affinity, create, range};
+use crate::text::line;
 use crate::{Affinity, Connection};
 
 /// Takes connections out of the VCRT, those that are in it.

@@ -5,8 +5,9 @@
 
 use super::family::Family;
 use super::numbers::{CONNECTION, Numbers};
-use super::ruleset::{Rules, line};
+use super::ruleset::Rules;
 use super::shared::{DAY, END, HALF, PORTS, SYN, create};
+use crate::text::line;
 use crate::{Connection, mark};
 
 /// A port that has a table of connections.

@@ -9,11 +9,12 @@ use super::distribute::{Key, PortChains, to, total};
 use super::family::{Family, chain};
 use super::numbers::Numbers;
 use super::port::{Port, element};
-use super::ruleset::{Rules, line};
+use super::ruleset::Rules;
 use super::shared::{
     NEW, OWNED, PACKET, RANGES, REFUSED, SETTLING, affinity, create_counting, helpers, packets, range, sets, turn,
 };
 use super::{ipset, restore};
+use crate::text::line;
 use crate::{Connection, OwnerPlan, PortPlan, PortRange, Script, mark};
 
 pub(super) fn scripts(previous: Option<&OwnerPlan>, next: &OwnerPlan, connections: &[Connection]) -> Vec<Script> {

@@ -1,6 +1,8 @@
 //! The text that `iptables-restore` reads.
 
-use std::fmt::{Arguments, Write};
+use std::fmt::Arguments;
+
+use crate::text::line;
 
 /// With so many rules in a run, what follows can wait for the next one. The `nf_tables` variant hands a run to the kernel as one
 /// message; who is not root of the machine has room there for some 600.
@@ -59,11 +61,4 @@ impl Rules {
         let runs = self.runs.into_iter().chain([self.run]).filter(|run| !run.chains.is_empty() || run.count > 0);
         runs.map(move |Run { chains, rules, .. }| format!("*{table}\n{chains}{rules}COMMIT\n"))
     }
-}
-
-/// Writes a line.
-pub(super) fn line(text: &mut String, content: Arguments<'_>) {
-    // Writing to a `String` does not fail.
-    let _ = text.write_fmt(content);
-    text.push('\n');
 }

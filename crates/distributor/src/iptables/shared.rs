@@ -2,7 +2,8 @@
 
 use super::family::Family;
 use super::numbers::{AFFINITY, CONNECTION, Numbers};
-use super::ruleset::{Rules, line};
+use super::ruleset::Rules;
+use crate::text::line;
 
 /// The chain that PREROUTING leads to: which packets are to an owned DVIPA.
 pub(super) const OWNED: &str = "dvipa";

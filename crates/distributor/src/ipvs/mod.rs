@@ -97,6 +97,11 @@ impl Backend for Ipvs {
         false
     }
 
+    /// It also counts the connections that the sync daemon tells it of, those that it has sent itself among them.
+    fn total_is_exact(&self) -> bool {
+        false
+    }
+
     fn name(&self) -> &'static str {
         "ipvs"
     }

@@ -11,6 +11,7 @@ use sysplex::{LparIndex, Method};
 
 use super::servers::Servers;
 use super::{CLOSING, IDLE};
+use crate::text::line;
 use crate::{Connection, OwnerPlan, PortPlan};
 
 /// The longest time that ipvsadm takes, in seconds.
@@ -155,10 +156,4 @@ fn service(servers: &Servers, at: SocketAddr, plan: &PortPlan) -> Service {
         let _ = write!(options, " -p {}", plan.timed_affinity.as_secs().clamp(1, LONGEST));
     }
     Service { options, servers: servers.collect() }
-}
-
-fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
-    // Writing to a `String` does not fail.
-    let _ = text.write_fmt(content);
-    text.push('\n');
 }

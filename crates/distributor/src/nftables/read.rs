@@ -106,7 +106,7 @@ impl Reader {
         match collection.name.as_str() {
             VCRT => {
                 for element in collection.elem {
-                    let (key, mark) = connection(element)?;
+                    let (key, mark): Marked<(IpAddr, u16, IpAddr, u16)> = marked(element)?;
                     let (client, sport, dvipa, dport) = key.elem.val.concat;
                     self.tables.vcrt.push(VcrtEntry {
                         client: SocketAddr::new(client, sport),
@@ -118,7 +118,7 @@ impl Reader {
             }
             AFFINITY => {
                 for element in collection.elem {
-                    let (key, mark) = client_of(element)?;
+                    let (key, mark): Marked<(IpAddr, IpAddr, u16)> = marked(element)?;
                     let (client, dvipa, dport) = key.elem.val.concat;
                     let (dvipa, expires) = (SocketAddr::new(dvipa, dport), Duration::from_secs(key.elem.expires));
                     self.tables.affinities.push(Affinity { client, dvipa, target: lpar(mark)?, expires });
@@ -157,26 +157,15 @@ impl Reader {
     }
 }
 
-/// An element of the VCRT: of a map, or of a set that has the mark in its key.
-fn connection(element: Value) -> Result<Marked<(IpAddr, u16, IpAddr, u16)>, ReadError> {
+/// An element with its mark: of a map, or of a set that has the mark at the end of its key.
+fn marked<K: DeserializeOwned>(mut element: Value) -> Result<Marked<K>, ReadError> {
     if element.is_array() {
         return read(element);
     }
-    let Timed { elem } = read::<Timed<(IpAddr, u16, IpAddr, u16, u32)>>(element)?;
-    let (client, sport, dvipa, dport, mark) = elem.val.concat;
-    let val = Concat { concat: (client, sport, dvipa, dport) };
-    Ok((Timed { elem: TimedElem { val, expires: elem.expires, counter: None } }, mark))
-}
-
-/// The same for affinities.
-fn client_of(element: Value) -> Result<Marked<(IpAddr, IpAddr, u16)>, ReadError> {
-    if element.is_array() {
-        return read(element);
-    }
-    let Timed { elem } = read::<Timed<(IpAddr, IpAddr, u16, u32)>>(element)?;
-    let (client, dvipa, dport, mark) = elem.val.concat;
-    let val = Concat { concat: (client, dvipa, dport) };
-    Ok((Timed { elem: TimedElem { val, expires: elem.expires, counter: None } }, mark))
+    let key = element.pointer_mut("/elem/val/concat").and_then(Value::as_array_mut);
+    let mark =
+        key.and_then(Vec::pop).ok_or_else(|| bad(format!("found {element}, expected a key that ends in a mark")))?;
+    Ok((read(element)?, read(mark)?))
 }
 
 /// How often each mark stands in what a rule sets the mark to: a number, or a map from turns to numbers.

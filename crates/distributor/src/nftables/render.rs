@@ -1,13 +1,13 @@
 //! From a plan to a ruleset: what changed is set anew, in one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use sysplex::NoTarget;
 
 use super::ruleset::{AFFINITY, Family, TABLE, VCRT, chains, declarations};
+use crate::text::line;
 use crate::{Affinity, Connection, OwnerPlan, PortPlan, mark};
 
 /// One port of one DVIPA.
@@ -204,12 +204,6 @@ fn delete(name: &str, keys: impl Iterator<Item = (IpAddr, String, u32)>) -> Stri
 fn key_of(connection: &Connection) -> String {
     let Connection { client, dvipa, .. } = connection;
     format!("{} . {} . {} . {}", client.ip(), client.port(), dvipa.ip(), dvipa.port())
-}
-
-fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
-    // Writing to a `String` does not fail.
-    let _ = text.write_fmt(content);
-    text.push('\n');
 }
 
 fn port_of(plan: &OwnerPlan, (dvipa, port): Key) -> Option<&PortPlan> {

@@ -4,7 +4,6 @@
 use std::io;
 use std::sync::Arc;
 
-use distributor::Group;
 use netns::{Host, HostError};
 use sysplex::{Dvipa, Lpar, Sysplex};
 use tokio::task::JoinHandle;
@@ -21,8 +20,7 @@ pub(in crate::plex) struct FirstPlans {
 }
 
 impl FirstPlans {
-    pub(in crate::plex) fn new(sysplex: &Sysplex, backend: &SharedBackend) -> Self {
-        let plans = Group::new(sysplex).plans();
+    pub(in crate::plex) fn new(sysplex: &Sysplex, plans: Applied, backend: &SharedBackend) -> Self {
         Self { plans, dvipas: sysplex.dvipas.clone(), backend: Arc::clone(backend), running: Vec::new() }
     }
 

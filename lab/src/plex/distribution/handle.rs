@@ -28,6 +28,8 @@ enum Request {
     Crashed(LparIndex),
     /// Who owns a DVIPA, and where that is to go.
     Owner(IpAddr, oneshot::Sender<Option<LparIndex>>),
+    /// Who is up, and where that is to go.
+    Up(oneshot::Sender<BTreeSet<LparIndex>>),
     /// How one system stands in the group, and where that is to go.
     Status(LparIndex, oneshot::Sender<Standing>),
 }
@@ -72,6 +74,10 @@ impl Distributor {
                 let _ = answer.send(self.group.state().owner.get(&dvipa).copied());
                 return Ok(Vec::new());
             }
+            Request::Up(answer) => {
+                let _ = answer.send(self.up());
+                return Ok(Vec::new());
+            }
             Request::Begin => {
                 self.refresh().await.map_err(kernel)?;
                 self.group.begin_standby();
@@ -105,11 +111,14 @@ impl Distributor {
         Ok(said)
     }
 
+    fn up(&self) -> BTreeSet<LparIndex> {
+        self.sysplex.lpars.iter().map(|lpar| lpar.index).filter(|&lpar| self.group.is_up(lpar)).collect()
+    }
+
     fn standing(&self, on: LparIndex) -> Standing {
-        let up = self.sysplex.lpars.iter().map(|lpar| lpar.index).filter(|&lpar| self.group.is_up(lpar));
         let dvipas = self.sysplex.dvipas.iter();
         let dvipas = dvipas.filter_map(|dvipa| Some((dvipa.address, self.group.status(dvipa, on)?)));
-        Standing { up: up.collect(), members: self.group.state().members.clone(), dvipas: dvipas.collect() }
+        Standing { up: self.up(), members: self.group.state().members.clone(), dvipas: dvipas.collect() }
     }
 }
 
@@ -184,6 +193,16 @@ impl Handle {
         self.ask(Request::Crashed(lpar)).await?.map_err(refused)
     }
 
+    /// The LPARs that are up.
+    ///
+    /// # Errors
+    /// When there is no distributor any more.
+    pub async fn up(&self) -> Result<BTreeSet<LparIndex>, PlexError> {
+        let (sender, receiver) = oneshot::channel();
+        self.ask(Request::Up(sender)).await?.map_err(refused)?;
+        receiver.await.map_err(|_| gone())
+    }
+
     /// Who owns the DVIPA.
     ///
     /// # Errors
@@ -218,6 +237,11 @@ impl Handle {
     /// When it cannot be read.
     pub async fn tables(&self, lpar: LparIndex) -> Result<Tables, PlexError> {
         read_tables(&self.sysplex, &self.hosts, &self.backend, lpar).await
+    }
+
+    /// Is TotalConn what this owner has sent, or more?
+    pub fn total_is_exact(&self) -> bool {
+        self.backend.total_is_exact()
     }
 
     async fn ask(&self, request: Request) -> Result<Result<Vec<String>, Refused>, PlexError> {

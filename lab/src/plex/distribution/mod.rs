@@ -62,7 +62,7 @@ pub struct Distributor {
 }
 
 impl Distributor {
-    /// The distributor of this sysplex, every DVIPA with its owner, and what their kernels follow already.
+    /// The distributor of this sysplex, with its group, and what the owners' kernels follow already.
     ///
     /// # Errors
     /// When an LPAR is down.
@@ -70,14 +70,13 @@ impl Distributor {
         sysplex: &Sysplex,
         hosts: &Arc<Hosts>,
         backend: SharedBackend,
-        applied: Applied,
+        (group, applied): (Group, Applied),
         journal: &Journal,
     ) -> Result<Self, PlexError> {
         let mut views = BTreeMap::new();
         for lpar in &sysplex.lpars {
             views.insert(lpar.index, hosts.inside(&lpar.name, SocketView::open)?);
         }
-        let group = Group::new(sysplex);
         let (sysplex, hosts, journal) = (sysplex.clone(), Arc::clone(hosts), journal.clone());
         let places = group.places();
         Ok(Self {

@@ -96,26 +96,33 @@ pub fn responsiveness(
 ) -> BTreeMap<(LparIndex, SocketAddr), Tsr> {
     let mut found = BTreeMap::new();
     for (&lpar, sockets) in listeners {
-        let connections = connections.get(&lpar).map(Vec::as_slice).unwrap_or_default();
+        let queued = queued(connections.get(&lpar).map(Vec::as_slice).unwrap_or_default());
         for &at in ports {
             let takes = |socket: &&TcpSocket| {
                 socket.local.port() == at.port() && (socket.local.ip() == at.ip() || socket.local.ip().is_unspecified())
             };
             let Some(listener) = sockets.iter().find(takes) else { continue };
-            let in_state =
-                |state| connections.iter().filter(|socket| socket.local == at && socket.state == state).count();
-            let small = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-            let queues = Queues {
-                waiting: listener.waiting,
-                most: listener.backlog,
-                half_open: small(in_state(TcpState::SynReceived)),
-                established: small(in_state(TcpState::Established)),
-            };
+            let (half_open, established) = queued.get(&at).copied().unwrap_or_default();
+            let queues = Queues { waiting: listener.waiting, most: listener.backlog, half_open, established };
             found.insert((lpar, at), Tsr::of(queues, true));
         }
     }
     found.retain(|_, tsr| *tsr != Tsr::default());
     found
+}
+
+/// Half-open and established connections of each port.
+fn queued(connections: &[TcpSocket]) -> BTreeMap<SocketAddr, (u32, u32)> {
+    let mut queued: BTreeMap<SocketAddr, (u32, u32)> = BTreeMap::new();
+    for socket in connections {
+        let (half_open, established) = queued.entry(socket.local).or_default();
+        match socket.state {
+            TcpState::SynReceived => *half_open += 1,
+            TcpState::Established => *established += 1,
+            _ => {}
+        }
+    }
+    queued
 }
 
 /// Ports with TIMEDAFFINITY, and its time.

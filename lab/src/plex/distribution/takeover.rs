@@ -23,22 +23,20 @@ impl Distributor {
             let plan = plans.get(&owner).cloned().unwrap_or_default();
             self.learn(owner, &OwnerPlan { settling: dvipas.clone(), ..plan }, known, dvipas).await?;
         }
-        self.place(&next, |place| place == Place::Lan, true)?;
+        self.announce(&next)?;
         for (&owner, dvipas) in &gained {
             let known = self.connections_to(dvipas)?;
             let plan = plans.get(&owner).cloned().unwrap_or_default();
             self.learn(owner, &plan, known, dvipas).await?;
         }
-        self.place(&next, |_| true, false)?;
+        self.rearrange(&next)?;
         self.let_go(plans).await?;
         self.places = next;
         Ok(())
     }
 
     /// An LPAR is gone: what was sent to it is forgotten, so that a client learns of it as soon as it speaks.
-    pub(super) async fn forget_target(&mut self, gone: LparIndex) -> Result<(), PlexError> {
-        self.places.retain(|(lpar, _), _| *lpar != gone);
-        self.applied.remove(&gone);
+    pub(super) async fn forget_target(&self, gone: LparIndex) -> Result<(), PlexError> {
         let owners: Vec<LparIndex> = self.applied.keys().copied().collect();
         for owner in owners {
             self.forget(owner, |connection| connection.target == gone).await?;
@@ -97,38 +95,50 @@ impl Distributor {
         Ok(())
     }
 
-    /// Brings the addresses of every LPAR to their next places: adds those that `wanted` picks, and, unless `only_add`, takes away
-    /// what is elsewhere now.
-    fn place(&self, next: &Places, wanted: impl Fn(Place) -> bool, only_add: bool) -> Result<(), PlexError> {
+    /// Gives every new owner its addresses on the LAN, and has its kernel announce them.
+    fn announce(&self, next: &Places) -> Result<(), PlexError> {
         for lpar in self.sysplex.lpars.iter().filter(|lpar| self.group.is_up(lpar.index)) {
             let mut batch = Batch::default();
-            let (mut changes, mut announce) = (false, false);
-            for dvipa in &self.sysplex.dvipas {
-                let (key, prefix) = ((lpar.index, dvipa.address), network::host_prefix(dvipa.address));
-                let (before, after) = (self.places.get(&key).copied(), next.get(&key).copied());
-                if before == after {
-                    continue;
-                }
-                // On the LAN it was added in the first round.
-                if let Some(place) = after.filter(|&place| wanted(place) && (only_add || place != Place::Lan)) {
-                    batch.address(network::link_of(place), dvipa.address, prefix);
-                    changes = true;
-                    announce |= place == Place::Lan;
-                }
-                if let (Some(place), false) = (before, only_add) {
-                    batch.remove_address(network::link_of(place), dvipa.address, prefix);
-                    changes = true;
+            for (dvipa, _, after) in self.moves(lpar.index, next) {
+                if after == Some(Place::Lan) {
+                    batch.address(network::LAN_LINK, dvipa, network::host_prefix(dvipa));
                 }
             }
-            if announce {
-                let position = lpar.index.get() as usize - 1;
-                batch.hardware_address(network::LAN_LINK, network::lan_mac(position));
-            }
-            if changes {
+            if !batch.is_empty() {
+                batch.hardware_address(network::LAN_LINK, network::lan_mac(lpar.index.get() as usize - 1));
                 self.commit(&lpar.name, batch)?;
             }
         }
         Ok(())
+    }
+
+    /// The rest: targets hide what they are new to, and everybody gives up what is elsewhere now.
+    fn rearrange(&self, next: &Places) -> Result<(), PlexError> {
+        for lpar in self.sysplex.lpars.iter().filter(|lpar| self.group.is_up(lpar.index)) {
+            let mut batch = Batch::default();
+            for (dvipa, before, after) in self.moves(lpar.index, next) {
+                let prefix = network::host_prefix(dvipa);
+                if let Some(place @ Place::Hidden) = after {
+                    batch.address(network::link_of(place), dvipa, prefix);
+                }
+                if let Some(place) = before {
+                    batch.remove_address(network::link_of(place), dvipa, prefix);
+                }
+            }
+            if !batch.is_empty() {
+                self.commit(&lpar.name, batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Each DVIPA that an LPAR is to have elsewhere: where it has it, and where it is to have it.
+    fn moves(&self, lpar: LparIndex, next: &Places) -> impl Iterator<Item = (IpAddr, Option<Place>, Option<Place>)> {
+        let all = self.sysplex.dvipas.iter().map(move |dvipa| {
+            let key = (lpar, dvipa.address);
+            (dvipa.address, self.places.get(&key).copied(), next.get(&key).copied())
+        });
+        all.filter(|(_, before, after)| before != after)
     }
 
     fn commit(&self, host: &str, batch: Batch) -> Result<(), PlexError> {

@@ -207,7 +207,7 @@ mod tests {
             ("F DBGMGR,APPL=DBM", "nothing was found, one of D,U "),
             ("F RSED,APPL=DBM,D,U", "`RSED` was found after MODIFY, DBGMGR was expected"),
             ("P RSED", "`RSED` was found after P, DBGMGR was expected"),
-            ("APPL=XXX,D,U", "`APPL=XXX` was found, APPL=DBM"),
+            ("APPL=JES,D,U", "`APPL=JES` was found, APPL=DBM"),
             ("D, U", "commas without blanks"),
             ("F DBGMGR,APPL=DBM,D, U", "commas without blanks"),
             ("D", "nothing was found after D, U was expected"),
