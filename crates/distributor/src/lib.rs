@@ -19,6 +19,7 @@ pub mod group;
 mod iptables;
 mod ipvs;
 mod nftables;
+pub mod optlocal;
 mod plan;
 mod routes;
 mod share;

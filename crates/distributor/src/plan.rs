@@ -77,6 +77,8 @@ pub struct PortPlan {
     pub timed_affinity: Duration,
     /// What the client sees when there is none.
     pub no_target: NoTarget,
+    /// OPTLOCAL; nothing means NOOPTLOCAL.
+    pub optlocal: Option<u8>,
 }
 
 /// Ports of one LPAR.
@@ -145,6 +147,7 @@ impl Planner<'_> {
             ready: ready.iter().map(|target| target.lpar).collect(),
             timed_affinity: statement.timed_affinity,
             no_target: self.dvipa.no_target,
+            optlocal: statement.optlocal,
         }
     }
 

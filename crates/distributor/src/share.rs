@@ -114,7 +114,8 @@ mod tests {
         let share = |(&(weight, active), number)| Share { target: index(number), weight, active };
         let shares = shares.iter().zip(1..).map(share).collect();
         let ready = Vec::new();
-        let plan = PortPlan { method, shares, ready, timed_affinity: Duration::ZERO, no_target: NoTarget::Reset };
+        let (timed_affinity, no_target) = (Duration::ZERO, NoTarget::Reset);
+        let plan = PortPlan { method, shares, ready, timed_affinity, no_target, optlocal: None };
         plan.turns().into_iter().map(LparIndex::get).collect()
     }
 

@@ -47,6 +47,13 @@ pub struct TcpSocket {
     pub backlog: u32,
 }
 
+impl TcpSocket {
+    /// Have both ends the same address? Then the connection has never left its host.
+    pub fn stays(&self) -> bool {
+        self.local.ip() == self.peer.ip()
+    }
+}
+
 /// A view of the TCP sockets of the network namespace in which it was opened. A connection over IPv4 is shown with IPv4
 /// addresses, also when its socket is one of IPv6.
 #[derive(Debug)]

@@ -2,28 +2,25 @@
 //!
 //! (`rtnetlink` sends one request at a time and waits for each; here 32 LPARs take as many system calls as one.)
 
+mod routing;
+
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use netlink_packet_core::{
-    DefaultNla, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
-    NetlinkPayload,
+    DefaultNla, NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope};
 use netlink_packet_route::link::{
     InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
 };
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
-};
-use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
-use crate::{LinkConf, Route, Rule};
+use crate::LinkConf;
 
 /// Requests in one system call. An error message takes about a kilobyte of the socket's buffer while the call lasts.
 const CHUNK: usize = 100;
@@ -155,39 +152,6 @@ impl Batch {
         self.push(format!("remove address {address}/{prefix} from link {link}"), 0, message);
     }
 
-    /// A route, in place of one to the same destination in the same table.
-    pub fn route(&mut self, route: &Route) {
-        let (to, prefix) = route.to;
-        let mut message = RouteMessage::default();
-        message.header = RouteHeader {
-            address_family: family(to),
-            destination_prefix_length: prefix,
-            protocol: RouteProtocol::Static,
-            scope: RouteScope::Universe,
-            kind: RouteType::Unicast,
-            ..RouteHeader::default()
-        };
-        if prefix > 0 {
-            message.attributes.push(RouteAttribute::Destination(route_address(to)));
-        }
-        message.attributes.push(RouteAttribute::Gateway(route_address(route.via)));
-        message.attributes.push(RouteAttribute::Oif(route.link));
-        message.attributes.push(RouteAttribute::Table(route.table));
-        let what = format!("route {to}/{prefix} via {} in table {}", route.via, route.table);
-        self.push(what, NLM_F_CREATE | NLM_F_REPLACE, RouteNetlinkMessage::NewRoute(message));
-    }
-
-    /// A policy rule.
-    pub fn rule(&mut self, rule: &Rule) {
-        self.push(describe(rule), CREATE, RouteNetlinkMessage::NewRule(rule_message(rule)));
-    }
-
-    /// Takes a policy rule away.
-    pub fn remove_rule(&mut self, rule: &Rule) {
-        let what = format!("remove {}", describe(rule));
-        self.push(what, 0, RouteNetlinkMessage::DelRule(rule_message(rule)));
-    }
-
     fn push(&mut self, what: String, flags: u16, message: RouteNetlinkMessage) {
         self.requests.push((what, flags, message));
     }
@@ -295,13 +259,6 @@ fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 
-fn route_address(address: IpAddr) -> RouteAddress {
-    match address {
-        IpAddr::V4(address) => RouteAddress::Inet(address),
-        IpAddr::V6(address) => RouteAddress::Inet6(address),
-    }
-}
-
 fn address_message(link: u32, address: IpAddr, prefix: u8) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = family(address);
@@ -314,19 +271,4 @@ fn address_message(link: u32, address: IpAddr, prefix: u8) -> AddressMessage {
         message.header.flags = AddressHeaderFlags::Nodad;
     }
     message
-}
-
-fn rule_message(rule: &Rule) -> RuleMessage {
-    let mut message = RuleMessage::default();
-    message.header.family = if rule.ipv6 { AddressFamily::Inet6 } else { AddressFamily::Inet };
-    message.header.action = RuleAction::ToTable;
-    message.attributes = vec![RuleAttribute::Priority(rule.priority), RuleAttribute::Table(rule.table)];
-    message.attributes.extend(rule.mark.map(RuleAttribute::FwMark));
-    message
-}
-
-fn describe(rule: &Rule) -> String {
-    let mark = rule.mark.map_or_else(|| "all".to_owned(), |mark| format!("mark {mark}"));
-    let family = if rule.ipv6 { " of IPv6" } else { "" };
-    format!("rule {}{family}: {mark} lookup {}", rule.priority, rule.table)
 }

@@ -10,21 +10,31 @@ use crate::Batch;
 pub struct Route {
     /// Destination; `0.0.0.0/0` or `::/0` is the default route.
     pub to: (IpAddr, u8),
-    /// Gateway.
-    pub via: IpAddr,
+    /// Gateway; without one, the destination is the host itself.
+    pub via: Option<IpAddr>,
+    /// The address that connections have which are made by this route and are not bound to one.
+    pub source: Option<IpAddr>,
     /// Index of the interface.
     pub link: u32,
     /// Routing table; 254 is the main one.
     pub table: u32,
 }
 
-/// One policy rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One policy rule. The default is for all packets of IPv4.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rule {
     /// Its place; lower is asked first.
     pub priority: u32,
     /// Only packets with this mark; all when `None`.
     pub mark: Option<u32>,
+    /// Only what the host itself says.
+    pub own: bool,
+    /// Only packets from this address.
+    pub from: Option<IpAddr>,
+    /// Only packets to this address.
+    pub to: Option<IpAddr>,
+    /// Only packets of TCP to these ports, first and last.
+    pub tcp_ports: Option<(u16, u16)>,
     /// The table to look in; 255 is the `local` one.
     pub table: u32,
     /// For packets of IPv6; else of IPv4.

@@ -153,7 +153,7 @@ async fn two_hosts_talk(network: &Network) {
 async fn what_was_made_is_read(network: &Network) {
     let hosts = hosts(network, 2).await;
     let (ipv4, ipv6) = (Ipv4Addr::new(10, 10, 10, 1).into(), "fd00:10::1".parse().expect("an address"));
-    let via = Ipv4Addr::new(10, 10, 10, 2).into();
+    let via: IpAddr = Ipv4Addr::new(10, 10, 10, 2).into();
     let read = || Ok((netns::addresses()?, netns::gateways()?));
     let (addresses, gateways) = inside(hosts[0].netns(), read).expect("a dump");
     let on_lan = |addresses: &[Address]| addresses.iter().filter(|has| has.link == 2).copied().collect::<Vec<_>>();
@@ -166,8 +166,9 @@ async fn what_was_made_is_read(network: &Network) {
     let more = || {
         let mut batch = Batch::default();
         batch.address(2, ipv6, 128);
-        batch.route(&Route { to: (Ipv4Addr::UNSPECIFIED.into(), 0), via, link: 2, table: 1002 });
-        batch.route(&Route { to: (Ipv4Addr::new(10, 20, 0, 0).into(), 16), via, link: 2, table: 1002 });
+        for to in [(Ipv4Addr::UNSPECIFIED.into(), 0), (Ipv4Addr::new(10, 20, 0, 0).into(), 16)] {
+            batch.route(&Route { to, via: Some(via), source: None, link: 2, table: 1002 });
+        }
         batch.commit(&mut Batch::socket()?).map_err(std::io::Error::other)?;
         read()
     };

@@ -3,6 +3,7 @@
 mod distribution;
 pub mod journal;
 mod network;
+mod own_calls;
 pub mod tasks;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use distributor::Group;
+use distributor::{Group, optlocal::Kept};
 use evidence::{Event, HubState, Recorder, SocketView, Tap, What, monotonic_ns};
 use netns::{Host, HostError, HostSpec, Network, Wirer, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
@@ -90,12 +91,13 @@ pub async fn network(
     let ipv6 = network::kernel_has_ipv6();
     let mut group = Group::new(sysplex);
     let places = group.places();
+    let ways = own_calls::ways(sysplex, &places, &Kept::new());
     let mut wirer = Wirer::start(network::segments())?;
     for position in 0..count {
         let is_lpar = position < sysplex.lpars.len();
         wirer.wire(
             move |netns| network::links(position, netns, is_lpar),
-            network::config(sysplex, &places, position, ipv6),
+            network::config(sysplex, (&places, &ways), position, ipv6),
         );
     }
 

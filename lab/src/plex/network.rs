@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use distributor::{MarkRoute, Place, Places, Segment, routes_for, routes6_for};
 use netns::{Batch, LinkConf, NetConfig, NetNs, Route, Rule, Veth};
 use std::os::fd::AsFd;
-use sysplex::{Lpar, Sysplex, Workstation};
+use sysplex::{Dvipa, Lpar, Sysplex, Workstation};
+
+use super::own_calls::{self, Ways};
 
 /// Index of the loopback in every host.
 pub const LOOPBACK: u32 = 1;
@@ -26,7 +28,7 @@ const LAN_PORTS: u32 = 100;
 const XCF_PORTS: u32 = 200;
 
 /// The `local` table and where it is asked by default.
-const LOCAL_TABLE: u32 = 255;
+pub(super) const LOCAL_TABLE: u32 = 255;
 /// Where it is asked in an LPAR: after the marks.
 const LOCAL_PRIORITY: u32 = 100;
 
@@ -82,9 +84,9 @@ pub(super) fn link_of(place: Place) -> u32 {
 }
 
 /// The network of one host: the LPARs come first, then the workstations.
-pub(super) fn config(sysplex: &Sysplex, places: &Places, position: usize, ipv6: bool) -> NetConfig {
+pub(super) fn config(sysplex: &Sysplex, (places, ways): (&Places, &Ways), position: usize, ipv6: bool) -> NetConfig {
     match (sysplex.lpars.get(position), sysplex.workstations.get(position.wrapping_sub(sysplex.lpars.len()))) {
-        (Some(lpar), _) => lpar_config(sysplex, places, lpar, ipv6),
+        (Some(lpar), _) => lpar_config(sysplex, (places, ways), lpar, ipv6),
         (None, Some(workstation)) => workstation_config(sysplex, workstation, ipv6),
         (None, None) => NetConfig::default(),
     }
@@ -92,7 +94,7 @@ pub(super) fn config(sysplex: &Sysplex, places: &Places, position: usize, ipv6: 
 
 /// An LPAR's own network: its addresses, its DVIPAs (on the LAN where it owns them, hidden on the loopback where it is a
 /// target), and the routes by which an owner sends packets on over XCF.
-fn lpar_config(sysplex: &Sysplex, places: &Places, lpar: &Lpar, ipv6: bool) -> NetConfig {
+fn lpar_config(sysplex: &Sysplex, (places, ways): (&Places, &Ways), lpar: &Lpar, ipv6: bool) -> NetConfig {
     let mut config = NetConfig { up: vec![LOOPBACK, LAN_LINK, XCF_LINK], ..NetConfig::default() };
     config.sysctls = lpar_sysctls(lpar, sysplex.has_ipv6());
     config.links = vec![lpar_link(LAN_LINK, ipv6), lpar_link(XCF_LINK, ipv6)];
@@ -112,6 +114,18 @@ fn lpar_config(sysplex: &Sysplex, places: &Places, lpar: &Lpar, ipv6: bool) -> N
     }
     let own = places.iter().filter(|((of, _), _)| *of == lpar.index);
     config.addresses.extend(own.map(|((_, address), place)| (link_of(*place), *address, host_prefix(*address))));
+    for ((_, address), way) in ways.iter().filter(|((of, _), _)| *of == lpar.index) {
+        let (route, rules) = own_calls::routing(sysplex, lpar, *address, way);
+        config.routes.push(route);
+        config.rules.extend(rules);
+    }
+    let is_here = |dvipa: &Dvipa| dvipa.may_be_owned_by(lpar.index) || dvipa.has_target(lpar.index);
+    if sysplex.dvipas.iter().any(is_here) {
+        local_later(&mut config, false);
+        if sysplex.has_ipv6() {
+            local_later(&mut config, true);
+        }
+    }
     if sysplex.dvipas.iter().any(|dvipa| dvipa.may_be_owned_by(lpar.index)) {
         forwarding(&mut config, &routes_for(sysplex, lpar.index), Ipv4Addr::UNSPECIFIED.into());
         if sysplex.has_ipv6() {
@@ -121,20 +135,24 @@ fn lpar_config(sysplex: &Sysplex, places: &Places, lpar: &Lpar, ipv6: bool) -> N
     config
 }
 
+/// The `local` table is asked after the marks and the ways of own calls: a DVIPA is in it.
+fn local_later(config: &mut NetConfig, ipv6: bool) {
+    config.rules.push(Rule { priority: LOCAL_PRIORITY, table: LOCAL_TABLE, ipv6, ..Rule::default() });
+    config.remove_rules.push(Rule { table: LOCAL_TABLE, ipv6, ..Rule::default() });
+}
+
 /// A marked packet goes to its target even though the DVIPA is this LPAR's own: marks are asked before `local`.
 fn forwarding(config: &mut NetConfig, routes: &[MarkRoute], any: IpAddr) {
     let ipv6 = any.is_ipv6();
-    config.rules.push(Rule { priority: LOCAL_PRIORITY, mark: None, table: LOCAL_TABLE, ipv6 });
     for route in routes {
         let (mark, table) = (route.mark, route.table());
         let link = match route.by {
             Segment::Lan => LAN_LINK,
             Segment::Xcf => XCF_LINK,
         };
-        config.rules.push(Rule { priority: mark, mark: Some(mark), table, ipv6 });
-        config.routes.push(Route { to: (any, 0), via: route.gateway, link, table });
+        config.rules.push(Rule { priority: mark, mark: Some(mark), table, ipv6, ..Rule::default() });
+        config.routes.push(Route { to: (any, 0), via: Some(route.gateway), source: None, link, table });
     }
-    config.remove_rules.push(Rule { priority: 0, mark: None, table: LOCAL_TABLE, ipv6 });
 }
 
 /// What needs no link. (A stack's `all` settings are the stricter or the looser of both, depending on the setting, so the
@@ -167,6 +185,7 @@ fn lpar_link(link: u32, ipv6: bool) -> LinkConf {
     const ARP_ANNOUNCE: u16 = 18;
     const ARP_IGNORE: u16 = 19;
     const ARP_NOTIFY: u16 = 22;
+    const ACCEPT_LOCAL: u16 = 23;
     let ipv4 = vec![
         (FORWARDING, 1),
         // The client's packets come over XCF, the answers leave by the LAN; and nobody is told a shorter way.
@@ -177,6 +196,8 @@ fn lpar_link(link: u32, ipv6: bool) -> LinkConf {
         (ARP_ANNOUNCE, 2),
         // A new owner announces the DVIPA.
         (ARP_NOTIFY, 1),
+        // The answer to an own call comes from another target, and so from an address that this LPAR has too.
+        (ACCEPT_LOCAL, 1),
     ];
     LinkConf { link, ipv4, no_ipv6_address: ipv6 }
 }
@@ -210,6 +231,8 @@ pub(super) fn kernel_has_ipv6() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use distributor::optlocal;
+
     use super::*;
 
     #[test]
@@ -217,12 +240,13 @@ mod tests {
         let sysplex = Sysplex::uniform(3);
         let dvipa = sysplex.dvipas[0].address;
         let places = distributor::Group::new(&sysplex).places();
-        let owner = lpar_config(&sysplex, &places, &sysplex.lpars[0], true);
+        let ways = own_calls::ways(&sysplex, &places, &optlocal::Kept::new());
+        let owner = lpar_config(&sysplex, (&places, &ways), &sysplex.lpars[0], true);
         assert!(owner.addresses.contains(&(LAN_LINK, dvipa, 32)));
-        assert_eq!(owner.remove_rules, [Rule { priority: 0, mark: None, table: LOCAL_TABLE, ipv6: false }]);
-        assert_eq!(owner.routes.len(), 2, "one to each of the others");
-        let target = lpar_config(&sysplex, &places, &sysplex.lpars[2], true);
+        assert_eq!(owner.remove_rules, [Rule { table: LOCAL_TABLE, ..Rule::default() }]);
+        assert_eq!(owner.routes.len(), 3, "one to each of the others, and one for what it says itself");
+        let target = lpar_config(&sysplex, (&places, &ways), &sysplex.lpars[2], true);
         assert!(target.addresses.contains(&(LOOPBACK, dvipa, 32)));
-        assert_eq!(target.rules, [], "it may not own the DVIPA");
+        assert!(target.rules.iter().all(|rule| rule.mark.is_none()), "it may not own the DVIPA");
     }
 }

@@ -193,9 +193,14 @@ impl Stage<'_> {
     /// What does not agree. A table is read while it changes, and the kernel may pass over an entry then; so a difference counts
     /// when there is one in each of several readings.
     async fn difference(&self, dvipa: IpAddr, most: &mut usize) -> Result<Option<String>, StepError> {
-        const READINGS: u32 = 3;
+        // What a target has dropped by itself, or on a crashed owner's last packets, goes after two looks of the distributor.
+        const READINGS: u32 = 5;
+        const AGAIN: Duration = Duration::from_millis(100);
         let mut found = None;
-        for _ in 0..READINGS {
+        for reading in 0..READINGS {
+            if reading > 0 {
+                tokio::time::sleep(AGAIN).await; // a table gives no event
+            }
             let owner = self.plex.distribution.owner(dvipa).await?;
             let before = agreement::sockets(self.plex, dvipa)?;
             let vcrt = match owner {

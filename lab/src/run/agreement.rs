@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use distributor::Connection;
-use evidence::TcpState;
+use evidence::{TcpSocket, TcpState};
 use sysplex::LparIndex;
 
 use crate::plex::Plex;
@@ -27,7 +27,9 @@ pub(super) fn sockets(plex: &Plex, dvipa: IpAddr) -> io::Result<Sockets> {
     let mut found = Sockets::default();
     for lpar in &plex.sysplex.lpars {
         let Some(view) = plex.views.get(&lpar.name) else { continue };
-        for socket in view.connections()?.into_iter().filter(|socket| socket.local.ip() == dvipa) {
+        // What OPTLOCAL keeps on its LPAR is no business of the distributor.
+        let of_dvipa = |socket: &TcpSocket| socket.local.ip() == dvipa && !socket.stays();
+        for socket in view.connections()?.into_iter().filter(of_dvipa) {
             let connection = Connection { client: socket.peer, dvipa: socket.local, target: lpar.index };
             match socket.state {
                 TcpState::Established => found.established.insert(connection),

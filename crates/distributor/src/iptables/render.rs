@@ -11,7 +11,7 @@ use super::numbers::Numbers;
 use super::port::{Port, element};
 use super::ruleset::Rules;
 use super::shared::{
-    NEW, OWNED, PACKET, RANGES, REFUSED, SETTLING, affinity, create_counting, helpers, packets, range, sets, turn,
+    NEW, OWN, OWNED, PACKET, RANGES, REFUSED, SETTLING, affinity, create_counting, helpers, packets, range, sets, turn,
 };
 use super::{ipset, restore};
 use crate::text::line;
@@ -159,6 +159,7 @@ impl Renderer<'_> {
     fn listed(&self, rules: &mut Rules) {
         for (chain, content) in [
             (OWNED, Self::owned as fn(&Self, &OwnerPlan) -> Vec<String>),
+            (OWN, Self::own),
             (SETTLING, Self::settling),
             (NEW, Self::dispatch),
             (RANGES, Self::sysplexports),
@@ -208,10 +209,19 @@ impl Renderer<'_> {
     }
 
     fn owned(&self, plan: &OwnerPlan) -> Vec<String> {
-        // What the owner says to itself is routed already.
-        let lo = "-i lo -j RETURN".to_owned();
+        // What the owner says to itself has been through OUTPUT.
+        [vec!["-i lo -j RETURN".to_owned()], self.to_dvipas(plan)].concat()
+    }
+
+    /// The owner's own calls, but for those that OPTLOCAL keeps: they have a DVIPA at both ends.
+    fn own(&self, plan: &OwnerPlan) -> Vec<String> {
+        let kept = plan.dvipas.keys().filter(|address| self.ours(**address));
+        [kept.map(|dvipa| format!("-s {dvipa} -j RETURN")).collect(), self.to_dvipas(plan)].concat()
+    }
+
+    fn to_dvipas(&self, plan: &OwnerPlan) -> Vec<String> {
         let owned = plan.dvipas.keys().filter(|address| self.ours(**address));
-        [lo].into_iter().chain(owned.map(|dvipa| format!("-p tcp -d {dvipa} -g {PACKET}"))).collect()
+        owned.map(|dvipa| format!("-p tcp -d {dvipa} -g {PACKET}")).collect()
     }
 
     fn settling(&self, plan: &OwnerPlan) -> Vec<String> {

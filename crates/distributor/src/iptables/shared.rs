@@ -7,6 +7,8 @@ use crate::text::line;
 
 /// The chain that PREROUTING leads to: which packets are to an owned DVIPA.
 pub(super) const OWNED: &str = "dvipa";
+/// The chain that OUTPUT leads to: which of the owner's own calls are to an owned DVIPA.
+pub(super) const OWN: &str = "dvipa-own";
 /// Every packet to an owned DVIPA.
 pub(super) const PACKET: &str = "dvipa-packet";
 /// SYNs: a chain for each distributed port of a DVIPA.
@@ -94,6 +96,7 @@ pub(super) fn packets(rules: &mut Rules, family: Family) {
     let set = range(family);
     rules.chain(PORTS);
     rules.add("PREROUTING", format_args!("-j {OWNED}"));
+    rules.add("OUTPUT", format_args!("-j {OWN}"));
     rules.whole(
         PACKET,
         &[

@@ -4,8 +4,8 @@
 //!   connection, but which a firewall on the way may not let through. Here it is a reset, or nothing.
 //! - Ranges of ports (SYSPLEXPORTS) have no service; a mark makes one.
 //! - A DVIPA that is just being taken over: what IPVS does not know goes on to the owner's own stack, which would reset it.
-//! - What the owner itself says to its DVIPA: IPVS would distribute that too, but with direct routing a target gets a packet that
-//!   seems to come from its own address and drops it. A mark leads it to the owner's own stack.
+//! - OPTLOCAL: what the owner keeps of its own calls has the DVIPA at both ends. IPVS would distribute that too; a mark leads it
+//!   to the owner's own stack.
 //!
 //! The table has no state, so it is replaced as a whole.
 
@@ -78,16 +78,19 @@ table {name} dvipa_ipvs {{
     chain prerouting {{
         type filter hook prerouting priority mangle; policy accept;
         iifname \"lo\" accept
-        {syn} != syn accept
-        {name} daddr . tcp dport @refused reject with tcp reset
-        {name} daddr . tcp dport @dropped drop
-        {name} daddr . tcp dport @listed accept
-        meta mark set {name} daddr . tcp dport map @sysplexports
+        {syn} == syn goto new
     }}
     # Before IPVS.
     chain output {{
         type filter hook output priority mangle; policy accept;
-        {name} daddr @owned {syn} == syn meta mark set {OWN}
+        {name} saddr @owned {name} daddr @owned {syn} == syn meta mark set {OWN} accept
+        {syn} == syn goto new
+    }}
+    chain new {{
+        {name} daddr . tcp dport @refused reject with tcp reset
+        {name} daddr . tcp dport @dropped drop
+        {name} daddr . tcp dport @listed accept
+        meta mark set {name} daddr . tcp dport map @sysplexports
     }}
     # Behind IPVS.
     chain input {{

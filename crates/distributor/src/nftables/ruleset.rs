@@ -22,7 +22,7 @@ pub(super) const AFFINITY: &str = "affinity";
 pub(super) const TOTAL: &str = "total";
 
 /// The chains of both families.
-const CHAINS: [&str; 7] = ["prerouting", "new", "affine", "picked", "remember", "known", "ending"];
+const CHAINS: [&str; 8] = ["prerouting", "output", "new", "affine", "picked", "remember", "known", "ending"];
 
 /// An affinity without a running timer: a connection is open. Refreshed at every new one.
 pub(super) const AFFINITY_HELD: &str = "1d";
@@ -125,9 +125,10 @@ pub(super) fn declarations(family: Family) -> String {
     # Ports that belong to one LPAR.
     map sysplexports {{ type {address} . inet_service : mark; flags interval; }}
     chain prerouting {{ type filter hook prerouting priority mangle; policy accept; }}
+    chain output {{ type route hook output priority mangle; policy accept; }}
 "
     );
-    for chain in family.chains().iter().filter(|chain| **chain != "prerouting") {
+    for chain in family.chains().iter().filter(|chain| !["prerouting", "output"].contains(chain)) {
         text += &format!("    chain {chain} {{ }}\n");
     }
     text + "}\n"
@@ -166,8 +167,14 @@ pub(super) fn chains(family: Family) -> String {
         "\
 table {name} dvipa {{
     chain prerouting {{
-        # What the owner says to itself is routed already.
+        # What the owner says to itself has been through `output`.
         iifname \"lo\" accept
+        {name} daddr @owned tcp flags & (fin | syn | rst | ack) == syn goto new
+        {name} daddr @owned meta l4proto tcp goto known
+    }}
+    chain output {{
+        # The owner's own calls, but for those that OPTLOCAL keeps: they have a DVIPA at both ends.
+        {name} saddr @owned accept
         {name} daddr @owned tcp flags & (fin | syn | rst | ack) == syn goto new
         {name} daddr @owned meta l4proto tcp goto known
     }}

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use distributor::group::Message;
+use distributor::optlocal::{Kept, kept};
 use distributor::{Affinity, Backend, Connection, Group, OwnerPlan, Places, Script, Tables, VcrtEntry};
 use evidence::{Event, SocketView, What, monotonic_ns};
 use netns::{Host, HostError};
@@ -24,6 +25,7 @@ pub use observe::{Sockets, responsiveness};
 pub(super) use first::FirstPlans;
 
 use super::journal::Journal;
+use super::own_calls::{self, Ways};
 use super::tasks::{self, Exits};
 use super::{Hosts, PlexError};
 
@@ -50,6 +52,8 @@ pub struct Distributor {
     applied: Applied,
     /// Where the kernels have each DVIPA.
     places: Places,
+    /// Where what the LPARs themselves say to each DVIPA goes.
+    ways: Ways,
     /// When TSR was last computed, and the table compared with the sockets.
     responsive: Option<Instant>,
     /// Who had open connections when affinities were last looked at, and when.
@@ -79,6 +83,7 @@ impl Distributor {
         }
         let (sysplex, hosts, journal) = (sysplex.clone(), Arc::clone(hosts), journal.clone());
         let places = group.places();
+        let ways = own_calls::ways(&sysplex, &places, &Kept::new());
         Ok(Self {
             sysplex,
             hosts,
@@ -87,6 +92,7 @@ impl Distributor {
             group,
             applied,
             places,
+            ways,
             responsive: None,
             affinities_at: None,
             suspects: BTreeSet::new(),
@@ -154,7 +160,7 @@ impl Distributor {
         for (&owner, next) in &plans {
             self.follow(owner, next, &[]).await?;
         }
-        Ok(())
+        self.lead(own_calls::ways(&self.sysplex, &self.places, &kept(plans.values())))
     }
 
     /// Brings one owner's kernel from what it follows to `next`; nothing when that is the same.

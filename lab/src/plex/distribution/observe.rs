@@ -14,6 +14,9 @@ use super::Distributor;
 /// How often TSR is computed. (On z/OS about every minute; a lab is looked at for less long.)
 const RESPONSIVE_EVERY: Duration = Duration::from_secs(1);
 
+/// How soon again, while there are connections in a table that had no socket.
+const SUSPECTS_AGAIN: Duration = Duration::from_millis(100);
+
 /// Clients with an open connection to a DVIPA's port.
 pub(super) type Open = BTreeSet<(IpAddr, SocketAddr)>;
 
@@ -24,7 +27,8 @@ impl Distributor {
     /// Looks at all LPARs that are up. The last, all connections in any state, is for now and then only.
     pub(super) fn observe(&mut self) -> io::Result<(Seen, Open, Option<BTreeSet<Connection>>)> {
         let listeners = self.look(SocketView::listeners)?;
-        let responsive = self.responsive.is_none_or(|last| last.elapsed() >= RESPONSIVE_EVERY);
+        let every = if self.suspects.is_empty() { RESPONSIVE_EVERY } else { SUSPECTS_AGAIN };
+        let responsive = self.responsive.is_none_or(|last| last.elapsed() >= every);
         let connections = if responsive || self.group.wants_connections() {
             self.look(SocketView::connections)?
         } else {
@@ -48,7 +52,7 @@ impl Distributor {
         let mut connections = Vec::new();
         for (target, sockets) in sockets {
             // Half-open ones too; those whose client has gone are nobody's any more.
-            let theirs = sockets.iter().filter(|socket| dvipas.contains(&socket.local.ip()));
+            let theirs = sockets.iter().filter(|socket| dvipas.contains(&socket.local.ip()) && !socket.stays());
             connections.extend(theirs.map(|socket| Connection { client: socket.peer, dvipa: socket.local, target }));
         }
         Ok(connections)
@@ -59,8 +63,9 @@ impl Distributor {
         up.map(|(&lpar, view)| Ok((lpar, look(view)?))).collect()
     }
 
+    /// Not what OPTLOCAL keeps on its LPAR.
     fn is_distributed(&self, socket: &TcpSocket) -> bool {
-        self.sysplex.dvipa(socket.local.ip()).is_some()
+        self.sysplex.dvipa(socket.local.ip()).is_some() && !socket.stays()
     }
 }
 

@@ -13,22 +13,27 @@ use sysplex::LparIndex;
 
 use super::{Distributor, PlexError};
 use crate::plex::network;
+use crate::plex::own_calls::{self, Ways};
 
 impl Distributor {
     pub(super) async fn take_over(&mut self, plans: &BTreeMap<LparIndex, OwnerPlan>) -> Result<(), PlexError> {
         let next = self.group.places();
         let gained = gained(&self.places, &next);
+        let mut learnt: BTreeSet<Connection> = BTreeSet::new();
         for (&owner, dvipas) in &gained {
             let known = self.connections_to(dvipas)?;
+            learnt.extend(&known);
             let plan = plans.get(&owner).cloned().unwrap_or_default();
             self.learn(owner, &OwnerPlan { settling: dvipas.clone(), ..plan }, known, dvipas).await?;
         }
         self.announce(&next)?;
         for (&owner, dvipas) in &gained {
             let known = self.connections_to(dvipas)?;
+            self.forget_ended(owner, &learnt, &known).await;
             let plan = plans.get(&owner).cloned().unwrap_or_default();
             self.learn(owner, &plan, known, dvipas).await?;
         }
+        self.responsive = None; // a look at what else has ended
         self.rearrange(&next)?;
         self.let_go(plans).await?;
         self.places = next;
@@ -63,6 +68,16 @@ impl Distributor {
         self.run(owner, &self.backend.forget(&wrong)).await?;
         let new: Vec<Connection> = known.into_iter().filter(|connection| !has.contains(connection)).collect();
         self.follow(owner, plan, &new).await
+    }
+
+    /// Takes out what a new owner has learnt and what has ended meanwhile, on the old owner's last packets.
+    async fn forget_ended(&self, owner: LparIndex, learnt: &BTreeSet<Connection>, known: &[Connection]) {
+        let known: BTreeSet<&Connection> = known.iter().collect();
+        let ended: Vec<Connection> = learnt.iter().filter(|connection| !known.contains(connection)).copied().collect();
+        if self.backend.forgets_one() {
+            // One that the client has just ended is not there; the next look will show what is left.
+            let _ = self.run(owner, &self.backend.forget(&ended)).await;
+        }
     }
 
     /// Who owns nothing of a DVIPA any more distributes it no more, and forgets its connections.
@@ -129,6 +144,25 @@ impl Distributor {
                 self.commit(&lpar.name, batch)?;
             }
         }
+        Ok(())
+    }
+
+    /// Leads what the LPARs themselves say to a DVIPA on these ways.
+    pub(super) fn lead(&mut self, next: Ways) -> Result<(), PlexError> {
+        if next == self.ways {
+            return Ok(());
+        }
+        for lpar in self.sysplex.lpars.iter().filter(|lpar| self.group.is_up(lpar.index)) {
+            for address in self.sysplex.dvipas.iter().map(|dvipa| dvipa.address) {
+                let key = (lpar.index, address);
+                let routing = |ways: &Ways| Some(own_calls::routing(&self.sysplex, lpar, address, ways.get(&key)?));
+                let batch = own_calls::change(routing(&self.ways), routing(&next));
+                if !batch.is_empty() {
+                    self.commit(&lpar.name, batch)?;
+                }
+            }
+        }
+        self.ways = next;
         Ok(())
     }
 
