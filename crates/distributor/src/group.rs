@@ -1,5 +1,7 @@
 //! The sysplex group: who is in it, who owns which DVIPA, and what operators have asked. A state machine without a clock.
 
+mod responsive;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
@@ -139,8 +141,10 @@ impl Group {
     pub fn observe(&mut self, seen: Seen) -> Vec<Message> {
         let Seen { mut listeners, active, tsr } = seen;
         listeners.retain(|lpar, _| self.up.contains(lpar));
-        (self.state.listeners, self.state.active, self.state.tsr) = (listeners, active, tsr);
-        let messages = self.settle();
+        let before = std::mem::replace(&mut self.state.tsr, tsr);
+        (self.state.listeners, self.state.active) = (listeners, active);
+        let mut messages = responsive::messages(&before, &self.state, |lpar| self.name(lpar));
+        messages.extend(self.settle());
         // Only here: elsewhere it is not known who has connections, because nobody may have wanted to know.
         let done: Vec<_> =
             self.quiescing.iter().copied().filter(|&(at, lpar)| !self.has_connections(at, lpar)).collect();

@@ -4,7 +4,8 @@
 //! CER 75, SEF 100 and TSR 75. How exactly each is computed was not found documented. Here, our choice, each is what the
 //! kernels show at one moment:
 //!
-//! - TCSR, target connectivity success rate: is there a way to the target at all? (The lab does not look yet, and says yes.)
+//! - TCSR, target connectivity success rate: does the owner's kernel reach the target at all? 0 when nobody answers for the
+//!   target's XCF address, or for that of its VIPAROUTE, as a neighbour.
 //! - CER, connection establishment rate: of the connections that came in, how many are established and not half open?
 //! - SEF, server efficiency fraction: how much of the accept queue is free?
 //!

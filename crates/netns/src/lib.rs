@@ -37,7 +37,7 @@ pub use config::{LinkConf, NetConfig, Route, Rule};
 pub use host::{Exit, Host, HostError, Making, Network, Running, Task};
 pub use inside::{NetNs, inside};
 pub use keeper::HostSpec;
-pub use read::{Address, Gateway, addresses, gateways};
+pub use read::{Address, Gateway, Neighbour, Reach, addresses, gateways, neighbours};
 pub use wire::Wirer;
 
 /// Where every host sees the directory of the lab's own programs.

@@ -1,4 +1,4 @@
-//! Reading what a network namespace has: its addresses, and the routes in its tables.
+//! Reading what a network namespace has: its addresses, the routes in its tables, its neighbours.
 
 use std::io;
 use std::net::IpAddr;
@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 use netlink_sys::Socket;
 
@@ -60,6 +61,55 @@ pub fn gateways() -> io::Result<Vec<Gateway>> {
     })?;
     found.sort();
     Ok(found)
+}
+
+/// What is known of the way to a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Its hardware address.
+    Known,
+    /// It is being asked.
+    Asked,
+    /// It was asked and did not answer.
+    Lost,
+}
+
+/// A neighbour on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Neighbour {
+    /// Index of the link.
+    pub link: u32,
+    /// Its address.
+    pub address: IpAddr,
+    /// What is known of it.
+    pub reach: Reach,
+}
+
+/// All neighbours that were ever asked for in the calling thread's network namespace, of IPv4 and IPv6.
+///
+/// # Errors
+/// When the kernel refuses the question, or its list changes so often that it cannot be read.
+pub fn neighbours() -> io::Result<Vec<Neighbour>> {
+    let mut found = dump(&RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()), |message| match message {
+        RouteNetlinkMessage::NewNeighbour(message) => neighbour(&message),
+        _ => None,
+    })?;
+    found.sort();
+    Ok(found)
+}
+
+fn neighbour(message: &NeighbourMessage) -> Option<Neighbour> {
+    let address = message.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => Some(IpAddr::V4(*address)),
+        NeighbourAttribute::Destination(NeighbourAddress::Inet6(address)) => Some(IpAddr::V6(*address)),
+        _ => None,
+    })?;
+    let reach = match message.header.state {
+        NeighbourState::Failed => Reach::Lost,
+        NeighbourState::Incomplete | NeighbourState::None => Reach::Asked,
+        _ => Reach::Known,
+    };
+    Some(Neighbour { link: message.header.ifindex, address, reach })
 }
 
 fn address(message: &AddressMessage) -> Option<Address> {

@@ -40,6 +40,7 @@ impl Sysplex {
         self.sysclone_not_unique(&mut warn);
         self.second_rse_port(&mut warn);
         self.daemon_without_debug_manager(&mut warn);
+        self.viparoute_elsewhere(&mut warn);
         for lpar in &self.lpars {
             for (name, value) in lpar.symbols.too_long() {
                 let message = format!(
@@ -72,6 +73,21 @@ impl Sysplex {
 
     fn tasks(&self) -> impl Iterator<Item = (&Lpar, &StartedTask)> {
         self.lpars.iter().flat_map(|lpar| lpar.tasks.iter().map(move |task| (lpar, task)))
+    }
+
+    /// F27.
+    fn viparoute_elsewhere(&self, warn: &mut impl FnMut(&'static str, String)) {
+        for lpar in &self.lpars {
+            let Some(target) = self.viparoutes.get(&lpar.xcf).filter(|&&target| target != lpar.home) else { continue };
+            warn(
+                "F27",
+                format!(
+                    "VIPAROUTE for {} leads to {target}, which is no address of {}: it may be ready and will get no \
+                     connection.",
+                    lpar.xcf, lpar.name
+                ),
+            );
+        }
     }
 
     /// F01.

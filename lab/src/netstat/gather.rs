@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use distributor::{Tables, mark, routes_for};
 use evidence::{SocketView, TcpSocket, TcpState};
-use netns::{Address, Gateway, HostError};
+use netns::{Address, Gateway, HostError, Neighbour, Reach};
 use sysplex::{LparIndex, Sysplex};
 
-use crate::plex::{LAN_LINK, Plex, PlexError, Sockets, Standing};
+use crate::plex::{self, LAN_LINK, Plex, PlexError, Sockets, Standing};
 
 /// What the kernels show, and what the group says of the system.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct Facts {
     pub addresses: Vec<Address>,
     /// Its routes by gateways: how it sends packets on to targets.
     pub gateways: Vec<Gateway>,
+    /// Whom it knows on its links.
+    pub neighbours: Vec<Neighbour>,
     /// The sockets that listen on each system that is up.
     pub listeners: Sockets,
     /// All other sockets of each system that is up.
@@ -41,14 +43,15 @@ pub async fn gather(plex: &Plex, on: LparIndex) -> Result<Facts, PlexError> {
         return Err(down(lpar.name.clone()));
     }
     let tables = plex.distribution.tables(on).await?;
-    let (addresses, gateways) = plex.hosts.inside(&lpar.name, || Ok((netns::addresses()?, netns::gateways()?)))?;
+    let look = || Ok((netns::addresses()?, netns::gateways()?, netns::neighbours()?));
+    let (addresses, gateways, neighbours) = plex.hosts.inside(&lpar.name, look)?;
     let (mut listeners, mut connections) = (BTreeMap::new(), BTreeMap::new());
     for other in plex.sysplex.lpars.iter().filter(|other| standing.up.contains(&other.index)) {
         let view: &SocketView = plex.views.get(&other.name).ok_or_else(|| down(other.name.clone()))?;
         listeners.insert(other.index, view.listeners()?);
         connections.insert(other.index, view.connections()?);
     }
-    Ok(Facts { on, tables, addresses, gateways, listeners, connections, standing })
+    Ok(Facts { on, tables, addresses, gateways, neighbours, listeners, connections, standing })
 }
 
 impl Facts {
@@ -72,6 +75,12 @@ impl Facts {
         let routes = routes_for(sysplex, self.on);
         let table = routes.iter().find(|route| route.mark == mark(target))?.table();
         self.gateways.iter().find(|way| way.table == table && way.via.is_ipv4() == ipv4)
+    }
+
+    /// Does the kernel reach this target? It does as long as it has not asked in vain. (While it asks, it does not know.)
+    pub(super) fn reaches(&self, sysplex: &Sysplex, target: LparIndex, ipv6: bool) -> bool {
+        let to = plex::gateways(sysplex, self.on).into_iter().find(|to| to.way.target == target && to.way.ipv6 == ipv6);
+        to.and_then(|to| to.reach(&self.neighbours)).is_none_or(|reach| reach == Reach::Known)
     }
 
     /// How many sockets on that system take connections to this address and port: those on the address itself, or on any address

@@ -64,7 +64,9 @@ pub fn rows(sysplex: &Sysplex, facts: &Facts) -> Vec<Row> {
     }
     found.sort_by_key(|(dest, ..)| *dest); // stable: targets in the order of DESTIP
     let dests: BTreeSet<SocketAddr> = found.iter().map(|(dest, ..)| *dest).collect();
-    let tsr = responsiveness(&dests, &facts.listeners, &facts.connections);
+    let tsr = responsiveness(&dests, &facts.listeners, &facts.connections, |dest, target| {
+        facts.reaches(sysplex, target, dest.is_ipv6())
+    });
     let row = |(dest, statement, target): (SocketAddr, &Distribute, &Target)| {
         let tsr = tsr.get(&(target.lpar, dest)).copied().unwrap_or_default();
         row(sysplex, facts, dest, statement, target, tsr)

@@ -17,7 +17,9 @@ use evidence::{Event, HubState, Recorder, SocketView, Tap, What, monotonic_ns};
 use netns::{Host, HostError, HostSpec, Network, Wirer, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
 
-pub use distribution::{Applied, Distributor, Handle, Refused, SharedBackend, Sockets, Standing, responsiveness};
+pub use distribution::{
+    Applied, Distributor, Handle, Refused, SharedBackend, Sockets, Standing, gateways, responsiveness,
+};
 use journal::{Journal, TaskExit};
 pub(crate) use network::host_prefix;
 pub use network::{LAN, LAN_LINK, LOOPBACK, XCF, XCF_LINK};

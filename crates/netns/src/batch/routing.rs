@@ -1,8 +1,9 @@
-//! Routes and policy rules.
+//! Routes, policy rules, neighbours.
 
 use std::net::IpAddr;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -23,6 +24,19 @@ impl Batch {
     pub fn remove_route(&mut self, route: &Route) {
         let what = format!("remove {}", describe_route(route));
         self.push(what, 0, RouteNetlinkMessage::DelRoute(route_message(route)));
+    }
+
+    /// Has the kernel ask for a neighbour, as if there were a packet for it.
+    pub fn ask_neighbour(&mut self, link: u32, address: IpAddr) {
+        let mut message = NeighbourMessage::default();
+        (message.header.family, message.header.ifindex) = (family(address), link);
+        message.header.flags = NeighbourFlags::Use;
+        message.attributes.push(NeighbourAttribute::Destination(match address {
+            IpAddr::V4(address) => NeighbourAddress::Inet(address),
+            IpAddr::V6(address) => NeighbourAddress::Inet6(address),
+        }));
+        let what = format!("neighbour {address} on link {link}");
+        self.push(what, NLM_F_CREATE, RouteNetlinkMessage::NewNeighbour(message));
     }
 
     /// A policy rule.

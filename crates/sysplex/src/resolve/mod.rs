@@ -41,7 +41,7 @@ impl Topology {
         tasks::resolve(self, &mut lpars, &mut problems);
         let workstations = addresses::workstations(self, &addresses, &mut problems);
         share_ephemeral_ports(&mut lpars, &dvipas);
-        let viparoutes = viparoutes::resolve(self, &lpars, &mut problems);
+        let viparoutes = viparoutes::resolve(self, addresses.lan, &lpars, &mut problems);
         problems.none()?;
         let Addresses { lan, xcf, lan6, xcf6, .. } = addresses;
         Ok(Sysplex { name, lan, xcf, lan6, xcf6, lpars, dvipas, viparoutes, workstations })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
 use toml::Spanned;
 
 use super::Problems;
@@ -10,7 +11,13 @@ use crate::model::Lpar;
 use crate::names::cut;
 use crate::raw::Topology;
 
-pub(super) fn resolve(topology: &Topology, lpars: &[Lpar], problems: &mut Problems) -> BTreeMap<Ipv4Addr, Ipv4Addr> {
+/// The other address may be anybody's, or nobody's, as on z/OS; that is a warning.
+pub(super) fn resolve(
+    topology: &Topology,
+    lan: Ipv4Net,
+    lpars: &[Lpar],
+    problems: &mut Problems,
+) -> BTreeMap<Ipv4Addr, Ipv4Addr> {
     let mut routes = BTreeMap::new();
     for table in &topology.viparoute {
         let lpar = lpars.iter().find(|lpar| lpar.xcf.to_string() == *table.dynxcf.get_ref());
@@ -18,9 +25,18 @@ pub(super) fn resolve(topology: &Topology, lpars: &[Lpar], problems: &mut Proble
             unknown(&table.dynxcf, "dynamic XCF address", lpars.iter().map(|lpar| lpar.xcf), problems);
             continue;
         };
-        if lpar.home.to_string() != *table.target.get_ref() {
-            unknown(&table.target, &format!("other address of {}", lpar.name), [lpar.home].into_iter(), problems);
-        } else if routes.insert(lpar.xcf, lpar.home).is_some() {
+        let target = table.target.get_ref().parse().ok().filter(|target| lan.contains(target));
+        let Some(target) = target else {
+            let message = format!(
+                "`{}` is no address on the LAN, {lan}: expected one of {}, {}",
+                cut(table.target.get_ref()),
+                lpar.name,
+                lpar.home
+            );
+            problems.add(table.target.span(), message);
+            continue;
+        };
+        if routes.insert(lpar.xcf, target).is_some() {
             problems.add(table.dynxcf.span(), format!("two VIPAROUTEs for {}: expected one", lpar.xcf));
         }
     }

@@ -4,6 +4,7 @@
 mod first;
 mod handle;
 mod observe;
+mod reach;
 mod takeover;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +18,12 @@ use distributor::optlocal::{Kept, kept};
 use distributor::{Affinity, Backend, Connection, Group, OwnerPlan, Places, Script, Tables, VcrtEntry};
 use evidence::{Event, SocketView, What, monotonic_ns};
 use netns::{Host, HostError};
+use reach::Way;
 use sysplex::{LparIndex, Sysplex};
 
 pub use handle::{Handle, Refused, Standing};
 pub use observe::{Sockets, responsiveness};
+pub use reach::gateways;
 
 pub(super) use first::FirstPlans;
 
@@ -56,6 +59,8 @@ pub struct Distributor {
     ways: Ways,
     /// When TSR was last computed, and the table compared with the sockets.
     responsive: Option<Instant>,
+    /// Targets that an owner's kernel does not reach.
+    lost: BTreeSet<(LparIndex, Way)>,
     /// Who had open connections when affinities were last looked at, and when.
     affinities_at: Option<(Instant, observe::Open)>,
     /// Connections in a table that had no socket at the last look.
@@ -94,6 +99,7 @@ impl Distributor {
             places,
             ways,
             responsive: None,
+            lost: BTreeSet::new(),
             affinities_at: None,
             suspects: BTreeSet::new(),
             had_sockets: false,

@@ -9,7 +9,10 @@ use distributor::{Affinity, Connection, OwnerPlan, Queues, Seen, Tsr};
 use evidence::{SocketView, TcpSocket, TcpState};
 use sysplex::LparIndex;
 
+use netns::{Batch, Reach};
+
 use super::Distributor;
+use super::reach::{self, Way};
 
 /// How often TSR is computed. (On z/OS about every minute; a lab is looked at for less long.)
 const RESPONSIVE_EVERY: Duration = Duration::from_secs(1);
@@ -38,7 +41,11 @@ impl Distributor {
         if responsive {
             self.responsive = Some(Instant::now());
             all = Some(of_dvipas(&connections, |socket| self.is_distributed(socket)));
-            tsr = responsiveness(&self.group.listed_ports(), &listeners, &connections);
+            self.look_for_targets()?;
+            tsr = responsiveness(&self.group.listed_ports(), &listeners, &connections, |at, target| {
+                let owner = self.group.state().owner.get(&at.ip());
+                owner.is_none_or(|owner| !self.lost.contains(&(*owner, Way { target, ipv6: at.is_ipv6() })))
+            });
         }
         let (active, open) = count(&connections, |socket| self.is_distributed(socket));
         let addresses = |sockets: Vec<TcpSocket>| sockets.into_iter().map(|socket| socket.local).collect();
@@ -56,6 +63,33 @@ impl Distributor {
             connections.extend(theirs.map(|socket| Connection { client: socket.peer, dvipa: socket.local, target }));
         }
         Ok(connections)
+    }
+
+    /// Brings up to date which targets each owner's kernel does not reach, and has it ask for them again. A target is lost when
+    /// nobody answers for its gateway, and found when somebody does.
+    fn look_for_targets(&mut self) -> io::Result<()> {
+        let owners: Vec<LparIndex> = self.applied.keys().copied().filter(|&lpar| self.group.is_up(lpar)).collect();
+        self.lost.retain(|(owner, way)| owners.contains(owner) && self.group.is_up(way.target));
+        for owner in owners {
+            let Some(lpar) = self.sysplex.lpar(owner) else { continue };
+            let neighbours = self.hosts.inside(&lpar.name, netns::neighbours).map_err(io::Error::other)?;
+            let mut again = Batch::default();
+            for gateway in reach::gateways(&self.sysplex, owner) {
+                let key = (owner, gateway.way);
+                match gateway.reach(&neighbours) {
+                    Some(Reach::Lost) => drop(self.lost.insert(key)),
+                    Some(Reach::Known) => drop(self.lost.remove(&key)),
+                    Some(Reach::Asked) | None => {}
+                }
+                if self.lost.contains(&key) {
+                    again.ask_neighbour(gateway.link, gateway.address);
+                }
+            }
+            if !again.is_empty() {
+                self.commit(&lpar.name, again).map_err(io::Error::other)?;
+            }
+        }
+        Ok(())
     }
 
     fn look(&self, look: impl Fn(&SocketView) -> io::Result<Vec<TcpSocket>>) -> io::Result<Sockets> {
@@ -93,11 +127,13 @@ fn count(
     (active, open)
 }
 
-/// The responsiveness of each target for each of these ports, from its sockets; who is not in it is as good as can be.
+/// The responsiveness of each target for each of these ports, from its sockets and whether the owner reaches it; who is not in
+/// it is as good as can be.
 pub fn responsiveness(
     ports: &BTreeSet<SocketAddr>,
     listeners: &Sockets,
     connections: &Sockets,
+    is_reached: impl Fn(SocketAddr, LparIndex) -> bool,
 ) -> BTreeMap<(LparIndex, SocketAddr), Tsr> {
     let mut found = BTreeMap::new();
     for (&lpar, sockets) in listeners {
@@ -109,7 +145,7 @@ pub fn responsiveness(
             let Some(listener) = sockets.iter().find(takes) else { continue };
             let (half_open, established) = queued.get(&at).copied().unwrap_or_default();
             let queues = Queues { waiting: listener.waiting, most: listener.backlog, half_open, established };
-            found.insert((lpar, at), Tsr::of(queues, true));
+            found.insert((lpar, at), Tsr::of(queues, is_reached(at, lpar)));
         }
     }
     found.retain(|_, tsr| *tsr != Tsr::default());

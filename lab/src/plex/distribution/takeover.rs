@@ -175,7 +175,7 @@ impl Distributor {
         all.filter(|(_, before, after)| before != after)
     }
 
-    fn commit(&self, host: &str, batch: Batch) -> Result<(), PlexError> {
+    pub(super) fn commit(&self, host: &str, batch: Batch) -> Result<(), PlexError> {
         let netns: &NetNs = self.hosts.get(host)?.0.netns();
         let done = inside(netns, || {
             let mut socket = Batch::socket()?;
