@@ -21,17 +21,21 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(problems) => {
             for problem in &problems.0 {
-                eprintln!("dbgmgr: {problem}");
+                eprintln!("{} {problem}", config::WRONG);
             }
             emitter.emit(What::Fatal { reason: problems.to_string() });
             return ExitCode::from(2);
         }
     };
+    if args.check {
+        println!("{config}");
+        return ExitCode::SUCCESS;
+    }
     let set_level = log(if config.debug { Level::Debug } else { Level::Error });
     match shell::run(&config, emitter.clone(), set_level) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fatal) => {
-            eprintln!("dbgmgr: {fatal}");
+            eprintln!("{} {fatal}", config::CANNOT_GO_ON);
             emitter.emit(What::Fatal { reason: fatal.to_string() });
             ExitCode::FAILURE
         }

@@ -196,5 +196,5 @@ fn the_command_line_of_old_is_as_it_was() {
     assert_eq!(code, Some(2));
     assert!(err.contains("CLIENT (argument CLIENT): `ctl` was found"), "{err}");
     let (_, out, _) = run(&["--help"]);
-    assert!(out.contains("Usage: dbgmgr [OPTIONS] <HOST> <CLIENT> [PRM]..."), "{out}");
+    assert!(out.contains("Usage: dbgmgr [OPTIONS] [HOST CLIENT] [PRM]..."), "{out}");
 }

@@ -7,8 +7,9 @@ use clap::Parser;
 /// Debug Manager (z/OS: started task DBGMGR): links debug sessions in jobs with the workstations of their users.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "dbgmgr", version, after_long_help = EXAMPLES)]
+#[command(override_usage = "dbgmgr [OPTIONS] [HOST CLIENT] [PRM]...\n       dbgmgr ctl [OPTIONS] <COMMAND>...")]
 pub struct Args {
-    /// File with KEY=VALUE lines, same keys as in PRM; a line that begins with # or * is a comment
+    /// File with KEY=VALUE lines; a line that begins with # or * is a comment
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -16,32 +17,34 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "/run/zos")]
     pub run_dir: PathBuf,
 
-    /// Internal port: Debug Miner and debugger, on the loopback address only
-    #[arg(value_name = "HOST")]
-    pub host: String,
+    /// Only says whether all that was given is right, and how it was understood
+    #[arg(long)]
+    pub check: bool,
 
-    /// External port: the client's debug engine, on any address of this system
-    #[arg(value_name = "CLIENT")]
-    pub client: String,
-
-    /// DEBUG (trace to stderr), or KEY=VALUE with one of the keys HUBIP, HUBPORT, WAIT, TRUSTEDTCP
-    #[arg(value_name = "PRM")]
-    pub prm: Vec<String>,
+    /// HOST, the internal port (Debug Miner and debugger, on the loopback address only), CLIENT, the external port (the client's
+    /// debug engine, on any address of this system), and PRM: DEBUG, or KEY=VALUE
+    #[arg(value_name = "HOST CLIENT PRM")]
+    pub words: Vec<String>,
 }
 
 const EXAMPLES: &str = "\
 Keys:
+  HOST=PORT        internal port, in place of the first argument
+  CLIENT=PORT      external port, in place of the second argument; unique in the sysplex behind a distributed DVIPA
   HUBIP=ADDRESS    address of the primary node's LPAR, the same for all instances; none: no sysplex support
   HUBPORT=PORT     port of the hub there                                          [default: 5337]
   WAIT=SECONDS     how long a session waits for its user, and then for the engine [default: 300]
   TRUSTEDTCP=OFF   authentication of the hub's partners; ON is not supported yet  [default: OFF]
-A key in PRM goes before the same key in the configuration file, which goes before an environment variable of that name.
+  SAFCLASS=CLASS   class of the batch start profile; kept, as there is no SAF     [default: FACILITY]
+  DEBUG=ON|OFF     trace to stderr; in PRM and in a file the word DEBUG will do   [default: OFF]
+Arguments go before the configuration file, which goes before environment variables with the names of the keys.
 
 Examples:
   dbgmgr 5336 5335                           one system, no sysplex support
   dbgmgr 5336 5334 HUBIP=9.9.9.1             LPAR1 of two; owns 9.9.9.1, so it becomes the primary node
   dbgmgr 5336 5335 DEBUG HUBIP=9.9.9.1       LPAR2 of two, with a trace
-  dbgmgr --config /etc/dbgmgr.conf 5336 5335
+  dbgmgr --config /etc/dbgmgr.conf           everything from a file
+  HOST=5336 CLIENT=5335 dbgmgr --check       is the environment right?
   dbgmgr ctl D,U                             an operator command; see dbgmgr ctl --help
 
 Exit status: 0 stopped by SIGTERM, SIGINT or the operator, 1 cannot go on, 2 the input is wrong.";

@@ -26,7 +26,7 @@ impl fmt::Display for Problems {
 /// Everything that is wrong, not only the first.
 pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config, Problems> {
     let mut problems = Vec::new();
-    let prm = Words::from_prm(&args.prm, &mut problems);
+    let arguments = Words::from_arguments(&args.words, &mut problems);
     let file = args.config.as_ref().map(|path| (path.display().to_string(), std::fs::read_to_string(path)));
     let file = match file {
         None => Words::default(),
@@ -36,51 +36,64 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
             Words::default()
         }
     };
-    let sources = [prm, file, Words::from_env(&env)];
+    let sources = [arguments, file, Words::from_env(&env)];
     let value = |key| sources.iter().find_map(|s| s.values.get(key).cloned());
-    let mut keep = |result: Result<_, String>| result.map_err(|problem| problems.push(problem)).ok();
+    let or = |key, default: &str| value(key).unwrap_or_else(|| (default.to_owned(), Origin::Default));
 
-    let host = keep(port("HOST", &args.host, &Origin::Argument("HOST")));
-    let client = keep(port("CLIENT", &args.client, &Origin::Argument("CLIENT")));
-    let (hub_port_text, hub_port_origin) = value("HUBPORT").unwrap_or_else(|| ("5337".to_owned(), Origin::Default));
-    let hub_port = keep(port("HUBPORT", &hub_port_text, &hub_port_origin));
+    let host = note(given_port("HOST", value("HOST")), &mut problems);
+    let client = note(given_port("CLIENT", value("CLIENT")), &mut problems);
+    let (text, hub_port_origin) = or("HUBPORT", "5337");
+    let hub_port = note(port("HUBPORT", &text, &hub_port_origin), &mut problems);
     let hub_ip = value("HUBIP").map(|(text, origin)| hub_ip(&text, &origin)).transpose();
-    let wait = value("WAIT").map_or(Ok(300), |(text, origin)| wait(&text, &origin));
-    let trusted = value("TRUSTEDTCP").map_or(Ok(()), |(text, origin)| trusted_tcp(&text, &origin));
-    let (hub_ip, wait) = (note(hub_ip, &mut problems), note(wait, &mut problems));
-    note(trusted, &mut problems);
+    let hub_ip = note(hub_ip, &mut problems);
+    let wait = note(wait(&or("WAIT", "300")), &mut problems);
+    let trusted = note(trusted_tcp(&or("TRUSTEDTCP", "OFF")), &mut problems);
+    let saf_class = note(saf_class(&or("SAFCLASS", "FACILITY")), &mut problems);
+    let debug = note(on_or_off("DEBUG", &or("DEBUG", "OFF")), &mut problems);
 
-    if let (Some(host), Some(client)) = (host, client) {
-        if host == client {
-            problems.push(format!("HOST and CLIENT are both {host}; two different ports were expected"));
+    let hub = hub_ip.flatten().and_then(|ip| Some(SocketAddr::new(ip, hub_port?)));
+    let names = [("HOST".to_owned(), host), ("CLIENT".to_owned(), client)];
+    let of_hub = (format!("HUBPORT ({hub_port_origin})"), hub.map(|hub| hub.port()));
+    problems.extend(collisions(&[names.as_slice(), &[of_hub]].concat()));
+    match (host, client, wait, trusted, saf_class, debug) {
+        (Some(host), Some(client), Some(wait), Some(()), Some(saf_class), Some(debug)) if problems.is_empty() => {
+            Ok(Config {
+                host,
+                client,
+                hub,
+                wait: Duration::from_secs(wait),
+                task: env(TASK_ENV).filter(|name| !name.is_empty()).unwrap_or_else(|| "DBGMGR".to_owned()),
+                debug,
+                saf_class,
+                run_dir: args.run_dir.clone(),
+            })
         }
-        if let (Some(Some(_)), Some(hub_port)) = (hub_ip, hub_port) {
-            for (name, port) in [("HOST", host), ("CLIENT", client)] {
-                if port == hub_port {
-                    let origin = &hub_port_origin;
-                    problems.push(format!(
-                        "{name} and HUBPORT ({origin}) are both {port}; two different ports were expected"
-                    ));
-                }
-            }
-        }
-    }
-    match (host, client, hub_ip, hub_port, wait) {
-        (Some(host), Some(client), Some(hub_ip), Some(hub_port), Some(wait)) if problems.is_empty() => Ok(Config {
-            host,
-            client,
-            hub: hub_ip.map(|ip| SocketAddr::new(ip, hub_port)),
-            wait: Duration::from_secs(wait),
-            task: env(TASK_ENV).filter(|name| !name.is_empty()).unwrap_or_else(|| "DBGMGR".to_owned()),
-            debug: sources[0].debug,
-            run_dir: args.run_dir.clone(),
-        }),
         _ => Err(Problems(problems)),
     }
 }
 
+/// Two of the ports are one.
+fn collisions(ports: &[(String, Option<u16>)]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (position, (name, port)) in ports.iter().enumerate() {
+        let Some(port) = port else { continue };
+        for (other, _) in ports.iter().skip(position + 1).filter(|(_, other)| *other == Some(*port)) {
+            found.push(format!("{name} and {other} are both {port}; two different ports were expected"));
+        }
+    }
+    found
+}
+
 fn note<T>(result: Result<T, String>, problems: &mut Vec<String>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
+}
+
+/// A port that has no default.
+fn given_port(name: &str, value: Option<(String, Origin)>) -> Result<u16, String> {
+    match value {
+        Some((text, origin)) => port(name, &text, &origin),
+        None => Err(format!("{name}: nothing was found, a port number from 1 to 65535 was expected")),
+    }
 }
 
 /// A port number, with a hint for what a started task procedure tends to make of it.
@@ -115,21 +128,42 @@ fn hub_ip(text: &str, origin: &Origin) -> Result<IpAddr, String> {
     Ok(ip)
 }
 
-fn wait(text: &str, origin: &Origin) -> Result<u64, String> {
+fn wait((text, origin): &(String, Origin)) -> Result<u64, String> {
     let seconds = text.parse().ok().filter(|s| (1..=LONGEST_WAIT).contains(s));
     seconds.ok_or_else(|| {
         format!("WAIT ({origin}): `{}` was found, a number of seconds from 1 to {LONGEST_WAIT} was expected", cut(text))
     })
 }
 
-fn trusted_tcp(text: &str, origin: &Origin) -> Result<(), String> {
-    match text {
-        "OFF" => Ok(()),
-        "ON" => Err(format!(
-            "TRUSTEDTCP ({origin}): ON is not supported yet: this Debug Manager cannot authenticate its partners in the hub; \
-             OFF was expected"
-        )),
-        _ => Err(format!("TRUSTEDTCP ({origin}): `{}` was found, OFF was expected", cut(text))),
+fn trusted_tcp(value: &(String, Origin)) -> Result<(), String> {
+    if on_or_off("TRUSTEDTCP", value)? {
+        return Err(format!(
+            "TRUSTEDTCP ({}): ON is not supported yet: this Debug Manager cannot authenticate its partners in the hub; OFF was \
+             expected",
+            value.1
+        ));
+    }
+    Ok(())
+}
+
+/// A resource class of SAF, IBM's or an installation's own.
+fn saf_class((text, origin): &(String, Origin)) -> Result<String, String> {
+    let is_letter = |b: u8| b.is_ascii_uppercase() || b"@#$".contains(&b);
+    let right = text.len() <= 8 && text.bytes().enumerate().all(|(n, b)| is_letter(b) || (n > 0 && b.is_ascii_digit()));
+    if right && !text.is_empty() {
+        return Ok(text.clone());
+    }
+    let found = cut(text);
+    Err(format!(
+        "SAFCLASS ({origin}): `{found}` was found, a class of 1 to 8 characters A-Z, 0-9, @, #, $ was expected"
+    ))
+}
+
+fn on_or_off(name: &str, (text, origin): &(String, Origin)) -> Result<bool, String> {
+    match text.as_str() {
+        "ON" => Ok(true),
+        "OFF" => Ok(false),
+        _ => Err(format!("{name} ({origin}): `{}` was found, ON or OFF was expected", cut(text))),
     }
 }
 
@@ -172,6 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn the_ports_too_come_from_anywhere_and_arguments_go_first() {
+        let file = tempfile::NamedTempFile::new().expect("temp file");
+        std::fs::write(file.path(), "HOST=6001\nCLIENT=6002\nDEBUG\nSAFCLASS=$DEBUG\n").expect("write");
+        let name = file.path().to_str().expect("utf-8");
+        let env = [("HOST", "7001"), ("CLIENT", "7002"), ("DEBUG", "OFF"), ("SAFCLASS", "XFACILIT")];
+        let ports = |config: &Config| (config.host, config.client);
+        let config = load_with(&["--config", name, "5336 5335"], &env).expect("right");
+        assert_eq!((ports(&config), config.debug, config.saf_class.as_str()), ((5336, 5335), true, "$DEBUG"));
+        let config = load_with(&["--config", name, "CLIENT=5335"], &env).expect("right");
+        assert_eq!(ports(&config), (6001, 5335));
+        let config = load_with(&["--config", name, "DEBUG=OFF"], &env).expect("right");
+        assert_eq!((ports(&config), config.debug), ((6001, 6002), false));
+        let config = load_with(&[], &env).expect("right");
+        assert_eq!((ports(&config), config.debug, config.saf_class.as_str()), ((7001, 7002), false, "XFACILIT"));
+    }
+
+    #[test]
     fn each_wrong_word_is_named_with_where_it_came_from() {
         let cases: &[(&[&str], &str)] = &[
             (&["5336", "53SA"], "CLIENT (argument CLIENT): `53SA` was found"),
@@ -187,7 +238,15 @@ mod tests {
             (&["5336", "5335", "HUBIP=0.0.0.0"], "every LPAR"),
             (&["5336", "5335", "HUBPROT=5337"], "unknown key `HUBPROT`; did you mean `HUBPORT`?"),
             (&["5336", "5335", "debug"], "did you mean `DEBUG`?"),
-            (&["5336", "5335", "qqqq=1"], "the keys are HUBIP"),
+            (&["debug", "5335"], "HOST (argument HOST): `debug`"),
+            (&["5336"], "CLIENT: nothing was found"),
+            (&["DEBUG", "CLIENT=5335"], "HOST: nothing was found"),
+            (&["5336", "5335", "CLIENT=5334"], "CLIENT is given a second time (first: argument CLIENT)"),
+            (&["5336", "5335", "DEBUG=YES"], "DEBUG (argument PRM): `YES` was found, ON or OFF"),
+            (&["5336", "5335", "DEBUG", "DEBUG"], "second time"),
+            (&["5336", "5335", "SAFCLASS=1CLASS"], "SAFCLASS (argument PRM): `1CLASS` was found"),
+            (&["5336", "5335", "SAFCLASS=TOOLONG99"], "a class of 1 to 8 characters"),
+            (&["5336", "5335", "qqqq=1"], "the keys are HOST, CLIENT, HUBIP"),
             (&["5336", "5335", "WAIT=0"], "WAIT (argument PRM): `0` was found"),
             (&["5336", "5335", "WAIT="], "WAIT has no value"),
             (&["5336", "5335", "WAIT=1", "WAIT=2"], "second time"),
@@ -208,6 +267,7 @@ mod tests {
         let name = file.path().to_str().expect("utf-8");
         let Problems(list) = load_with(&["--config", name, "x", "5335"], &[]).expect_err("is wrong");
         assert_eq!(list.len(), 3, "{list:?}");
+        assert!(list.iter().any(|p| p.contains("HOST (argument HOST): `x`")), "{list:?}");
         assert!(list.iter().any(|p| p.contains("line 2: unknown key `HUPIP`; did you mean `HUBIP`?")), "{list:?}");
         assert!(list.iter().any(|p| p.contains("line 3): `x` was found")), "{list:?}");
         assert!(load_with(&["--config", "/does/not/exist", "1", "2"], &[]).is_err());

@@ -1,21 +1,27 @@
 //! What the started task was given: arguments, configuration file, environment.
 //!
 //! The arguments are IBM's: `HOST CLIENT PRM...`, the internal port first (member EQAZPCM). Words of PRM are `DEBUG` or
-//! `KEY=VALUE`. HUBIP, HUBPORT and TRUSTEDTCP are documented for a configuration file and for environment variables, but
-//! the file's syntax is not, nor is a precedence; both are ours: `KEY=VALUE` lines, `#` or `*` begins a comment line, and
-//! PRM goes before the configuration file, which goes before the environment. WAIT is ours (the operator's `T,$VALUE` sets
-//! what seems to be the same at run time).
+//! `KEY=VALUE`, of which SAFCLASS is documented. HUBIP, HUBPORT and TRUSTEDTCP are documented for a configuration file and for
+//! environment variables, but the file's syntax is not, nor is a precedence; both are ours: `KEY=VALUE` lines, `#` or `*` begins
+//! a comment line, all keys may be anywhere, and arguments go before the configuration file, which goes before the environment.
+//! WAIT is ours (the operator's `T,$VALUE` sets what seems to be the same at run time).
 
 mod args;
 mod check;
 mod words;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use args::Args;
 pub use check::{Problems, load};
+
+/// Before what is wrong with the input. The number is ours.
+pub const WRONG: &str = "EQACM930E";
+/// Before what makes it impossible to go on. The number is ours.
+pub const CANNOT_GO_ON: &str = "EQACM931U";
 
 /// All that Debug Manager has to know, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +38,21 @@ pub struct Config {
     pub task: String,
     /// PRM=DEBUG: trace to stderr.
     pub debug: bool,
+    /// SAFCLASS, the class of the batch start profile. Kept and shown; there is no SAF here.
+    pub saf_class: String,
     /// Directory of this system's name/token pairs and of the handoff socket.
     pub run_dir: PathBuf,
+}
+
+impl fmt::Display for Config {
+    /// As lines of a configuration file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, client, saf_class, .. } = self;
+        let switch = |on| if on { "ON" } else { "OFF" };
+        write!(f, "HOST={host}\nCLIENT={client}\n")?;
+        if let Some(hub) = self.hub {
+            write!(f, "HUBIP={}\nHUBPORT={}\n", hub.ip(), hub.port())?;
+        }
+        write!(f, "WAIT={}\nSAFCLASS={saf_class}\nDEBUG={}", self.wait.as_secs(), switch(self.debug))
+    }
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The keys, as IBM names them; WAIT is ours.
-pub(super) const KEYS: [&str; 4] = ["HUBIP", "HUBPORT", "WAIT", "TRUSTEDTCP"];
-/// The one word without a value.
-pub(super) const DEBUG: &str = "DEBUG";
+pub(super) const KEYS: [&str; 8] = ["HOST", "CLIENT", "HUBIP", "HUBPORT", "WAIT", "TRUSTEDTCP", "SAFCLASS", DEBUG];
+/// The one key that is a word without a value, too: it means ON then.
+const DEBUG: &str = "DEBUG";
+/// The two that are given by their position.
+const PORTS: [&str; 2] = ["HOST", "CLIENT"];
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,21 +37,23 @@ impl fmt::Display for Origin {
 /// The values of one source.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Words {
-    pub(super) debug: bool,
     pub(super) values: BTreeMap<&'static str, (String, Origin)>,
 }
 
 impl Words {
-    /// Words of the PRM argument. What is wrong goes to `problems`.
-    pub(super) fn from_prm(words: &[String], problems: &mut Vec<String>) -> Self {
+    /// The arguments: HOST and CLIENT by their position, unless they begin with a word of PRM; then PRM. What is wrong goes to
+    /// `problems`.
+    pub(super) fn from_arguments(arguments: &[String], problems: &mut Vec<String>) -> Self {
         let mut found = Self::default();
         // As in JCL, one argument may hold several words, or none when PRM is empty.
-        for word in words.iter().flat_map(|w| w.split_whitespace()) {
-            if word == DEBUG {
-                found.debug = true;
-            } else {
-                found.add(word, Origin::Argument("PRM"), problems);
+        let mut words = arguments.iter().flat_map(|argument| argument.split_whitespace()).peekable();
+        if words.peek().is_some_and(|first| *first != DEBUG && !first.contains('=')) {
+            for (name, text) in PORTS.into_iter().zip(words.by_ref()) {
+                found.values.insert(name, (text.to_owned(), Origin::Argument(name)));
             }
+        }
+        for word in words {
+            found.add(word, Origin::Argument("PRM"), problems);
         }
         found
     }
@@ -69,11 +73,12 @@ impl Words {
     /// Variables of the environment; an empty one counts as not set.
     pub(super) fn from_env(read: impl Fn(&str) -> Option<String>) -> Self {
         let set = |key: &'static str| read(key).filter(|v| !v.is_empty()).map(|v| (key, (v, Origin::Environment)));
-        Self { debug: false, values: KEYS.into_iter().filter_map(set).collect() }
+        Self { values: KEYS.into_iter().filter_map(set).collect() }
     }
 
     fn add(&mut self, word: &str, origin: Origin, problems: &mut Vec<String>) {
-        let Some((key, value)) = word.split_once('=') else {
+        let pair = if word == DEBUG { Some((DEBUG, "ON")) } else { word.split_once('=') };
+        let Some((key, value)) = pair else {
             problems.push(format!(
                 "{origin}: `{}` was found, {DEBUG} or KEY=VALUE was expected{}",
                 cut(word),
@@ -99,7 +104,7 @@ impl Words {
 /// The nearest right word, as the end of a sentence; else all of them.
 fn nearest(found: &str) -> String {
     let found = found.to_uppercase();
-    let scored = KEYS.into_iter().chain([DEBUG]).map(|word| (strsim::jaro_winkler(&found, word), word));
+    let scored = KEYS.into_iter().map(|word| (strsim::jaro_winkler(&found, word), word));
     match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((score, word)) if score > 0.75 => format!("; did you mean `{word}`?"),
         _ => format!("; the keys are {}", KEYS.join(", ")),
