@@ -10,6 +10,7 @@ mod handover;
 mod hub;
 mod read;
 mod run;
+mod service;
 mod start;
 
 use evidence::Emitter;

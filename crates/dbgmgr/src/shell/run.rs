@@ -15,7 +15,7 @@ use super::control::Command;
 use super::duplex::Duplex;
 use super::handover::{self, Order};
 use super::hub::{HubPort, Outcome};
-use super::{Fatal, SetLevel, accept, control, start};
+use super::{Fatal, SetLevel, accept, control, service, start};
 use crate::config::Config;
 use crate::core::{ConnId, Ends, Input, Level, Limits, Manager, Output, Port, Reply, Settings};
 
@@ -87,6 +87,7 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
     // The documented message has a build date, time and trace level too; their layout is not known.
     say(&format!("EQACM001I Debug Manager startup complete ({}/{})", config.client, config.host));
     shell.emitter.emit(What::Ready {});
+    service::ready();
     shell.input(Input::Start);
     while !shell.stopping {
         let event = tokio::select! {
@@ -99,6 +100,7 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
         let Some(written) = shell.event(event).filter(|_| shell.stopping) else { continue };
         let _ = timeout(LAST_WORD, written).await;
     }
+    service::stopping();
     shell.input(Input::Stop);
     for path in [&held.handoff_path, &held.control_path] {
         let _ = std::fs::remove_file(path);
