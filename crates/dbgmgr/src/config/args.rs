@@ -36,6 +36,7 @@ Keys:
   WAIT=SECONDS     how long a session waits for its user, and then for the engine [default: 300]
   TRUSTEDTCP=OFF   authentication of the hub's partners; ON is not supported yet  [default: OFF]
   SAFCLASS=CLASS   class of the batch start profile; kept, as there is no SAF     [default: FACILITY]
+  METRICS=ADDRESS:PORT  serves metrics for Prometheus there, by HTTP at /metrics  [default: no]
   DEBUG=ON|OFF     trace to stderr; in PRM and in a file the word DEBUG will do   [default: OFF]
 Arguments go before the configuration file, which goes before environment variables with the names of the keys.
 

@@ -49,12 +49,17 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
     let wait = note(wait(&or("WAIT", "300")), &mut problems);
     let trusted = note(trusted_tcp(&or("TRUSTEDTCP", "OFF")), &mut problems);
     let saf_class = note(saf_class(&or("SAFCLASS", "FACILITY")), &mut problems);
+    let metrics = value("METRICS").map(|(text, origin)| metrics(&text, &origin)).transpose();
+    let metrics = note(metrics, &mut problems);
     let debug = note(on_or_off("DEBUG", &or("DEBUG", "OFF")), &mut problems);
 
     let hub = hub_ip.flatten().and_then(|ip| Some(SocketAddr::new(ip, hub_port?)));
-    let names = [("HOST".to_owned(), host), ("CLIENT".to_owned(), client)];
-    let of_hub = (format!("HUBPORT ({hub_port_origin})"), hub.map(|hub| hub.port()));
-    problems.extend(collisions(&[names.as_slice(), &[of_hub]].concat()));
+    problems.extend(collisions(&[
+        ("HOST".to_owned(), host),
+        ("CLIENT".to_owned(), client),
+        (format!("HUBPORT ({hub_port_origin})"), hub.map(|hub| hub.port())),
+        ("METRICS".to_owned(), metrics.flatten().map(|metrics| metrics.port())),
+    ]));
     match (host, client, wait, trusted, saf_class, debug) {
         (Some(host), Some(client), Some(wait), Some(()), Some(saf_class), Some(debug)) if problems.is_empty() => {
             Ok(Config {
@@ -64,6 +69,7 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
                 wait: Duration::from_secs(wait),
                 task: env(TASK_ENV).filter(|name| !name.is_empty()).unwrap_or_else(|| "DBGMGR".to_owned()),
                 debug,
+                metrics: metrics.flatten(),
                 saf_class,
                 run_dir: args.run_dir.clone(),
             })
@@ -144,6 +150,14 @@ fn trusted_tcp(value: &(String, Origin)) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// METRICS: address and port of this system.
+fn metrics(text: &str, origin: &Origin) -> Result<SocketAddr, String> {
+    text.parse().ok().filter(|address: &SocketAddr| address.port() != 0).ok_or_else(|| {
+        let found = cut(text);
+        format!("METRICS ({origin}): `{found}` was found, an address and a port such as 127.0.0.1:9100 was expected")
+    })
 }
 
 /// A resource class of SAF, IBM's or an installation's own.
@@ -244,6 +258,8 @@ mod tests {
             (&["5336", "5335", "CLIENT=5334"], "CLIENT is given a second time (first: argument CLIENT)"),
             (&["5336", "5335", "DEBUG=YES"], "DEBUG (argument PRM): `YES` was found, ON or OFF"),
             (&["5336", "5335", "DEBUG", "DEBUG"], "second time"),
+            (&["5336", "5335", "METRICS=9100"], "METRICS (argument PRM): `9100` was found"),
+            (&["5336", "5335", "METRICS=127.0.0.1:5335"], "CLIENT and METRICS are both 5335"),
             (&["5336", "5335", "SAFCLASS=1CLASS"], "SAFCLASS (argument PRM): `1CLASS` was found"),
             (&["5336", "5335", "SAFCLASS=TOOLONG99"], "a class of 1 to 8 characters"),
             (&["5336", "5335", "qqqq=1"], "the keys are HOST, CLIENT, HUBIP"),

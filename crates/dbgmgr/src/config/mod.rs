@@ -4,7 +4,7 @@
 //! `KEY=VALUE`, of which SAFCLASS is documented. HUBIP, HUBPORT and TRUSTEDTCP are documented for a configuration file and for
 //! environment variables, but the file's syntax is not, nor is a precedence; both are ours: `KEY=VALUE` lines, `#` or `*` begins
 //! a comment line, all keys may be anywhere, and arguments go before the configuration file, which goes before the environment.
-//! WAIT is ours (the operator's `T,$VALUE` sets what seems to be the same at run time).
+//! WAIT is ours (the operator's `T,$VALUE` sets what seems to be the same at run time), and so is METRICS.
 
 mod args;
 mod check;
@@ -40,6 +40,8 @@ pub struct Config {
     pub debug: bool,
     /// SAFCLASS, the class of the batch start profile. Kept and shown; there is no SAF here.
     pub saf_class: String,
+    /// METRICS: where metrics are served.
+    pub metrics: Option<SocketAddr>,
     /// Directory of this system's name/token pairs and of the handoff socket.
     pub run_dir: PathBuf,
 }
@@ -52,6 +54,9 @@ impl fmt::Display for Config {
         write!(f, "HOST={host}\nCLIENT={client}\n")?;
         if let Some(hub) = self.hub {
             write!(f, "HUBIP={}\nHUBPORT={}\n", hub.ip(), hub.port())?;
+        }
+        if let Some(metrics) = self.metrics {
+            writeln!(f, "METRICS={metrics}")?;
         }
         write!(f, "WAIT={}\nSAFCLASS={saf_class}\nDEBUG={}", self.wait.as_secs(), switch(self.debug))
     }

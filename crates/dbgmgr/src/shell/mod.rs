@@ -8,8 +8,10 @@ mod control;
 mod duplex;
 mod handover;
 mod hub;
+mod metrics;
 mod read;
 mod run;
+mod scrape;
 mod service;
 mod start;
 

@@ -15,7 +15,8 @@ use super::control::Command;
 use super::duplex::Duplex;
 use super::handover::{self, Order};
 use super::hub::{HubPort, Outcome};
-use super::{Fatal, SetLevel, accept, control, service, start};
+use super::metrics::Metrics;
+use super::{Fatal, SetLevel, accept, control, scrape, service, start};
 use crate::config::Config;
 use crate::core::{ConnId, Ends, Input, Level, Limits, Manager, Output, Port, Reply, Settings};
 
@@ -31,6 +32,8 @@ pub(super) enum Event {
     Hub { attempt: u64, outcome: Outcome },
     /// The operator wants something.
     Command(Command),
+    /// Somebody wants the metrics.
+    Scrape(oneshot::Sender<String>),
 }
 
 /// A connection, as it is reached from here; dropping it closes it.
@@ -47,6 +50,7 @@ struct Shell {
     last_conn: u64,
     hub: HubPort,
     set_level: SetLevel,
+    metrics: Metrics,
     /// The last message to the operator.
     message: Vec<String>,
     /// Set by the operator's stop.
@@ -67,6 +71,9 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
     tokio::spawn(accept::tcp(held.client, Port::Client, core.clone()));
     tokio::spawn(accept::unix(held.handoff, core.clone()));
     tokio::spawn(control::serve(held.control, core.clone()));
+    if let Some(listener) = held.metrics {
+        tokio::spawn(scrape::serve(listener, core.clone()));
+    }
     let settings = Settings {
         system,
         task: config.task.clone(),
@@ -83,7 +90,9 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
     let manager = Manager::new(settings, Box::new(Token::random));
     let hub = HubPort::new(core.clone());
     let (handles, message) = (HashMap::new(), Vec::new());
-    let mut shell = Shell { manager, emitter, core, handles, last_conn: 0, hub, set_level, message, stopping: false };
+    let metrics = Metrics::new();
+    let mut shell =
+        Shell { manager, emitter, core, handles, last_conn: 0, hub, set_level, metrics, message, stopping: false };
     // The documented message has a build date, time and trace level too; their layout is not known.
     say(&format!("EQACM001I Debug Manager startup complete ({}/{})", config.client, config.host));
     shell.emitter.emit(What::Ready {});
@@ -134,6 +143,7 @@ impl Shell {
                 Outcome::Dial(Err(e)) => self.input(Input::HubUnreachable(e.to_string())),
             },
             Event::Hub { .. } => {}
+            Event::Scrape(answer) => drop(answer.send(self.metrics.text())),
             Event::Command(Command { text, answer, written }) => {
                 self.input(Input::Operator(text));
                 let _ = answer.send(std::mem::take(&mut self.message));
@@ -220,7 +230,10 @@ impl Shell {
             Output::Reply(lines) => self.message = lines,
             Output::Log(level) => (self.set_level)(level),
             Output::Shutdown => self.stopping = true,
-            Output::Emit(what) => self.emitter.emit(what),
+            Output::Emit(what) => {
+                self.metrics.count(&what);
+                self.emitter.emit(what);
+            }
             Output::Console(text) => say(&text),
         }
         Ok(())

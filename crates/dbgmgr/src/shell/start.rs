@@ -21,6 +21,8 @@ pub(super) struct Held {
     pub(super) handoff_path: PathBuf,
     pub(super) control: UnixListener,
     pub(super) control_path: PathBuf,
+    /// For metrics, where they are wanted.
+    pub(super) metrics: Option<TcpListener>,
     pub(super) pair: Pair,
 }
 
@@ -51,7 +53,11 @@ pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fat
         .map_err(|e| Fatal(format!("cannot listen on the handoff socket {}: {e}", handoff_path.display())))?;
     let (control, control_path) = control::socket(run_dir, &private)
         .map_err(|e| Fatal(format!("cannot listen on the operator's socket in {}: {e}", run_dir.display())))?;
-    Ok(Held { host, client, handoff, handoff_path, control, control_path, pair })
+    let metrics = match config.metrics {
+        Some(address) => Some(listen("metrics", address, run_dir, emitter).await?),
+        None => None,
+    };
+    Ok(Held { metrics, host, client, handoff, handoff_path, control, control_path, pair })
 }
 
 async fn listen(role: &str, address: SocketAddr, run_dir: &Path, emitter: &Emitter) -> Result<TcpListener, Fatal> {
