@@ -1,10 +1,10 @@
 //! The client from logon to logoff.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dbm_protocol::{Notice, SessionId, UserId};
+use dbm_protocol::{Notice, SessionId, Token, UserId};
 use evidence::{Emitter, What};
 use tokio::task::JoinSet;
 
@@ -49,43 +49,75 @@ pub async fn run(config: Config, emitter: Emitter) -> Result<u32, String> {
         hold: config.hold,
         emitter: emitter.clone(),
     };
-    let mut sessions = Sessions { engine, running: JoinSet::new(), open: HashSet::new(), started: 0, failed: 0 };
+    let known = HashMap::new();
+    let mut sessions = Sessions { engine, running: JoinSet::new(), known, most: config.sessions, broken_tasks: 0 };
     let mut lost = None;
-    while sessions.started < config.sessions || !sessions.running.is_empty() {
+    while sessions.are_awaited() || !sessions.running.is_empty() {
         tokio::select! {
-            next = logged_on.next_notice(), if lost.is_none() && sessions.started < config.sessions => match next {
+            // Also when no more sessions are wanted: one that runs may be announced again.
+            next = logged_on.next_notice(), if lost.is_none() => match next {
                 Ok(notice) => sessions.start(notice, &emitter),
                 Err(reason) => lost = Some(reason),
             },
-            Some(ended) = sessions.running.join_next() => sessions.ended(ended),
+            Some(ended) = sessions.running.join_next() => sessions.ended(ended, &emitter),
             // No session runs, and none can be announced.
             else => break,
         }
     }
     logged_on.log_off(config.limit).await;
     match lost {
-        Some(reason) if sessions.started < config.sessions => {
-            Err(format!("{reason}; {} of {} sessions were announced", sessions.started, config.sessions))
+        Some(reason) if sessions.are_awaited() => {
+            Err(format!("{reason}; {} of {} sessions were announced", sessions.known.len(), config.sessions))
         }
-        _ => Ok(sessions.failed),
+        _ => Ok(sessions.failed()),
     }
+}
+
+/// What became of a session.
+#[derive(Debug, PartialEq)]
+enum Fate {
+    /// It runs. With the notice that came meanwhile: after Debug Manager was lost the session has a new token.
+    Runs(Option<Notice>),
+    Failed,
+    Done,
 }
 
 struct Sessions {
     engine: Engine,
     running: JoinSet<(SessionId, Result<(), String>)>,
-    open: HashSet<SessionId>,
-    started: u32,
-    failed: u32,
+    /// Each with its last token.
+    known: HashMap<SessionId, (Token, Fate)>,
+    /// How many are wanted.
+    most: u32,
+    broken_tasks: u32,
 }
 
 impl Sessions {
-    /// Debugs the session of a notice. A notice for a session that is being debugged is the same one once more.
+    fn are_awaited(&self) -> bool {
+        (self.known.len() as u64) < u64::from(self.most)
+    }
+
+    fn failed(&self) -> u32 {
+        let failed = self.known.values().filter(|(_, fate)| *fate == Fate::Failed).count();
+        u32::try_from(failed).unwrap_or(u32::MAX).saturating_add(self.broken_tasks)
+    }
+
+    /// Debugs the session of a notice. One for a session that is known already is the same session once more: it is tried
+    /// again with the new token if it has failed, or if it fails.
     fn start(&mut self, notice: Notice, emitter: &Emitter) {
-        if !self.open.insert(notice.session.clone()) {
-            tracing::info!(session = %notice.session, "told again of a session that runs");
-            return;
+        let (session, awaited) = (notice.session.clone(), self.are_awaited());
+        match self.known.get_mut(&session) {
+            Some((token, _)) if *token == notice.token => {
+                tracing::info!(%session, "told again, with the same token");
+            }
+            Some((_, Fate::Runs(newer))) => *newer = Some(notice),
+            Some((_, Fate::Done)) => {}
+            None if !awaited => tracing::info!(%session, "left alone: no more sessions are wanted"),
+            None | Some((_, Fate::Failed)) => self.run(notice, emitter),
         }
+    }
+
+    fn run(&mut self, notice: Notice, emitter: &Emitter) {
         emitter.emit(What::Notified {
             session: notice.session.to_string(),
             port: notice.port,
@@ -93,7 +125,7 @@ impl Sessions {
             job_system: notice.system.to_string(),
         });
         tracing::info!(session = %notice.session, job = %notice.job, on = %notice.system, port = notice.port, "notified");
-        self.started += 1;
+        self.known.insert(notice.session.clone(), (notice.token.clone(), Fate::Runs(None)));
         let engine = self.engine.clone();
         self.running.spawn(async move {
             let result = engine.debug(&notice).await;
@@ -101,18 +133,20 @@ impl Sessions {
         });
     }
 
-    fn ended(&mut self, ended: Result<(SessionId, Result<(), String>), tokio::task::JoinError>) {
+    fn ended(&mut self, ended: Result<(SessionId, Result<(), String>), tokio::task::JoinError>, emitter: &Emitter) {
         match ended {
             Ok((session, result)) => {
-                self.open.remove(&session);
-                if let Err(reason) = result {
-                    tracing::error!(%session, "the session failed: {reason}");
-                    self.failed += 1;
+                let Some((_, fate)) = self.known.get_mut(&session) else { return };
+                let before = std::mem::replace(fate, if result.is_ok() { Fate::Done } else { Fate::Failed });
+                let Err(reason) = result else { return };
+                tracing::error!(%session, "the session failed: {reason}");
+                if let Fate::Runs(Some(newer)) = before {
+                    self.run(newer, emitter);
                 }
             }
             Err(e) => {
                 tracing::error!("a session's task failed: {e}");
-                self.failed += 1;
+                self.broken_tasks += 1;
             }
         }
     }

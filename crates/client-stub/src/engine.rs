@@ -67,6 +67,9 @@ impl Engine {
             ToEngine::Accepted { session, .. } => {
                 Err(format!("Debug Manager accepted session {session}, expected {}", notice.session))
             }
+            ToEngine::Cancelled { session } => {
+                Err(format!("Debug Manager cancelled session {session}, expected it to be accepted"))
+            }
             ToEngine::Refused(no) => {
                 let sentence = format!("Debug Manager refused: {}: {}", no.code.as_str(), no.reason);
                 let refusal = Refusal { code: no.code.as_str().to_owned(), reason: cut(&no.reason, MAX_REASON) };

@@ -27,6 +27,13 @@ async fn logged_on(room: &Room, more: &[&str]) -> (Child, TcpStream) {
     (child, session)
 }
 
+/// What is added to the bytes of the token of a session that is announced again.
+const AGAIN: u8 = 100;
+
+fn notice_again(number: u8, port: u16) -> Notice {
+    Notice { token: Token::from_bytes([number + AGAIN; 16]), ..notice(number, port) }
+}
+
 fn notice(number: u8, port: u16) -> Notice {
     Notice {
         session: format!("LPAR2.{number}").parse().expect("session"),
@@ -45,10 +52,11 @@ async fn notify(server: &mut TcpStream, notice: Notice) {
 /// Takes one engine; returns its connection, accepted, and the number of its session.
 async fn accept_engine(manager: &TcpListener) -> (TcpStream, u8) {
     let mut engine = accept(manager, Role::Engine).await;
-    let FromEngine::Attach { user, session, token } = next(&mut engine).await;
+    let attach: FromEngine = next(&mut engine).await;
+    let FromEngine::Attach { user, session, token } = attach else { panic!("expected attach, found {attach:?}") };
     assert_eq!(user.as_str(), "IBMUSER");
     let number: u8 = session.as_str().rsplit('.').next().and_then(|n| n.parse().ok()).expect("number");
-    assert_eq!(token, Token::from_bytes([number; 16]));
+    assert!([number, number + AGAIN].map(|byte| Token::from_bytes([byte; 16])).contains(&token), "{token:?}");
     let accepted =
         ToEngine::Accepted { session, job: "NOTICED".parse().expect("job"), system: "LPAR9".parse().expect("system") };
     frame::write(&mut engine, &accepted).await.expect("write");
@@ -169,6 +177,34 @@ async fn held_sessions_run_at_the_same_time_and_go_on_when_told() {
     room.until("debug_finished", |what| matches!(what, What::DebugFinished { .. }).then_some(())).await;
     assert_eq!(exit_code(&mut child).await, Some(0));
     assert_eq!(debuggers.join_all().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_session_whose_link_broke_is_linked_when_it_is_announced_again() {
+    let mut room = Room::new();
+    let (mut child, mut server) = logged_on(&room, &["--sessions", "3"]).await;
+    let (manager, port) = listen().await;
+    // Told again after it has failed.
+    notify(&mut server, notice(1, port)).await;
+    drop(accept_engine(&manager).await);
+    room.until("debug_broken", broken).await;
+    notify(&mut server, notice_again(1, port)).await;
+    serve(accept_engine(&manager).await.0, "disconnect").await;
+    room.until("debug_finished", |what| matches!(what, What::DebugFinished { .. }).then_some(())).await;
+    // And told again before that: who dials for the third one has read the notice before.
+    notify(&mut server, notice(2, port)).await;
+    let engine = serve(accept_engine(&manager).await.0, "initialize").await;
+    for told in [notice(2, port), notice_again(2, port), notice(3, port)] {
+        notify(&mut server, told).await;
+    }
+    let (third, number) = accept_engine(&manager).await;
+    assert_eq!(number, 3);
+    drop(engine);
+    let (again, number) = accept_engine(&manager).await;
+    assert_eq!(number, 2);
+    serve(again, "disconnect").await;
+    serve(third, "disconnect").await;
+    assert_eq!(exit_code(&mut child).await, Some(0));
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ fn waiting_ends_in_time_and_tokens_open_one_door_once() {
     let right = notice(&mut user);
     let refusal = |answer| match answer {
         ToEngine::Refused(refused) => refused.code,
-        accepted @ ToEngine::Accepted { .. } => panic!("{accepted:?}"),
+        other => panic!("{other:?}"),
     };
     let mut wrong = right.clone();
     wrong.user = "OTHER".parse().expect("user");

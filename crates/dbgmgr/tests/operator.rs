@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 
 use common::*;
 use dbm_protocol::engine::ToEngine;
-use dbm_protocol::host::{Phase, ToDebugger};
+use dbm_protocol::host::{Canceller, Phase, ToDebugger};
 use evidence::{HubState, What};
 use rustix::process::Signal;
 
@@ -67,7 +67,7 @@ fn wait_time_log_level_and_cancel() {
     assert_eq!(nobody.host.hear::<ToDebugger>(), ToDebugger::TimedOut { phase: Phase::Register });
     let answer = accepted(&dbgmgr, "C,U,NOBODY");
     assert!(answer[1].contains(forgotten.session.as_str()), "{answer:?}");
-    assert!(matches!(forgotten.host.hear(), ToDebugger::Refused(r) if r.reason.contains("cancelled by the operator")));
+    assert_eq!(forgotten.host.hear::<ToDebugger>(), ToDebugger::Cancelled { by: Canceller::Operator });
     dbgmgr.wait_for("end", |w| matches!(w, What::SessionEnded { how, .. } if how == "cancelled"));
     accepted(&dbgmgr, "LL,E");
     drop(Debugger::wait(host, "QUIET"));

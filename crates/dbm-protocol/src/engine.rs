@@ -20,6 +20,15 @@ pub enum FromEngine {
         /// Its one-time token.
         token: Token,
     },
+    /// I do not want this session; the job is told. (That a client can say so is ours.)
+    Cancel {
+        /// The user who was notified.
+        user: UserId,
+        /// The session of the notification.
+        session: SessionId,
+        /// Its one-time token, which is used up.
+        token: Token,
+    },
 }
 
 /// To the engine. After `Accepted` the next byte comes from the debugger.
@@ -34,6 +43,11 @@ pub enum ToEngine {
         job: JobName,
         /// The system of this Debug Manager.
         system: SystemName,
+    },
+    /// The session is cancelled, as was asked; the connection is closed.
+    Cancelled {
+        /// The session.
+        session: SessionId,
     },
     /// No; the connection is closed.
     Refused(Refused),

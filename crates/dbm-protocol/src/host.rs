@@ -4,6 +4,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::{JobName, Notice, Refused, SessionId, SystemName, Token, UserId};
 
+/// A session as its debugger holds it: all that a Debug Manager needs that has never heard of it.
+///
+/// A session is its debugger's. When Debug Manager is stopped, crashes, or loses the connection, the debugger looks for
+/// Debug Manager again (by the name/token pair) and announces the session once more. What IBM's debugger does then is not
+/// documented; this is ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// The session's id, as it was given by a Debug Manager of this system.
+    pub session: SessionId,
+    /// Whose workstation.
+    pub user: UserId,
+    /// The job.
+    pub job: JobName,
+    /// The program in it.
+    pub module: String,
+    /// The secret of the last [`ToDebugger::Waiting`]. If this Debug Manager still knows the session, it must be the one.
+    pub claim: Token,
+}
+
 /// From Debug Miner to Debug Manager, after its hello. One connection registers one user; while it is held the user is
 /// logged on, and when it ends the user is gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +67,23 @@ pub enum FromDebugger {
         /// The program in it, shown by `D,U` as `Module(..)`.
         module: String,
     },
-    /// The session is over.
+    /// After Debug Manager was lost: this session waits still, and is to wait on. Answered like `Wait`; the user is told
+    /// again, with a new token, because the one that he was told of died with that Debug Manager.
+    WaitAgain {
+        /// The session.
+        standing: Standing,
+        /// The phase that it is in; the second one begins once.
+        phase: Phase,
+        /// How long it has been in that phase, in milliseconds.
+        waited_ms: u64,
+    },
+    /// After Debug Manager was lost: this session runs, on a socket that was passed on before. Answered with
+    /// [`ToDebugger::Known`].
+    RunsAgain {
+        /// The session.
+        standing: Standing,
+    },
+    /// The session is over. While it waits: the job gives it up.
     Ended {},
 }
 
@@ -67,6 +103,13 @@ pub enum ToDebugger {
     },
     /// The user was found and told; the session now waits for the engine.
     UserNotified {},
+    /// A session that runs ([`FromDebugger::RunsAgain`]) is known from now on.
+    Known {},
+    /// The wait is over: somebody does not want the session.
+    Cancelled {
+        /// Who.
+        by: Canceller,
+    },
     /// The wait is over, without a workstation.
     TimedOut {
         /// What it was waiting for.
@@ -84,4 +127,14 @@ pub enum Phase {
     Register,
     /// "waits for engine connection": the user was told, the client has not dialled yet.
     Engine,
+}
+
+/// Who cancels a session that waits. (A job that does, ends its connection or says [`FromDebugger::Ended`].)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Canceller {
+    /// The user, at the workstation ([`crate::engine::FromEngine::Cancel`]).
+    User,
+    /// The operator of the session's system.
+    Operator,
 }

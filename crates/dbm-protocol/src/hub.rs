@@ -22,6 +22,8 @@ pub enum HubMessage {
     Welcome {
         /// The primary's system.
         system: SystemName,
+        /// How often the hub has moved, as far as it knows.
+        moves: u64,
     },
     /// Secondary to primary: this user is logged on to my system. All of them are sent after every `Welcome`.
     UserOn {
@@ -65,6 +67,22 @@ pub enum HubMessage {
     Move {
         /// The new HUBIP and HUBPORT.
         hub: SocketAddr,
+        /// How often the hub has moved then, as far as the sender knows. A primary that is told by a stranger (see `Who`)
+        /// follows only when it knows of fewer moves.
+        moves: u64,
+    },
+    /// Instead of `Join`, from one who wants to know whether there is more than one primary: who are you? A primary answers
+    /// with `Here`.
+    Who {
+        /// The sender's system.
+        system: SystemName,
+    },
+    /// In answer to `Who`: I am the primary node here.
+    Here {
+        /// The sender's system.
+        system: SystemName,
+        /// How often the hub has moved, as far as it knows.
+        moves: u64,
     },
     /// Are you there?
     Ping {},

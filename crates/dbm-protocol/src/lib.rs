@@ -13,6 +13,7 @@
 //! - [`dap`]: the conversation after the handoff, opaque to Debug Manager.
 //! - [`testopt`]: the TEST runtime option, by which a job asks for all this.
 //! - [`tcp`]: options of the sockets under these conversations.
+//! - [`retry`]: how long to pause before Debug Manager is looked for again.
 
 pub mod dap;
 pub mod engine;
@@ -22,6 +23,7 @@ pub mod host;
 pub mod hub;
 mod names;
 pub mod nametoken;
+pub mod retry;
 pub mod rse;
 pub mod tcp;
 pub mod testopt;

@@ -25,20 +25,21 @@ pub struct Host {
 }
 
 /// Reads the HOST port from the name/token pair of this system.
-///
-/// # Errors
-/// When there is no usable pair.
-pub fn find(run_dir: &Path) -> Result<u16, NameTokenError> {
+fn find(run_dir: &Path) -> Result<u16, NameTokenError> {
     let token = nametoken::retrieve(run_dir, nametoken::DBM_NAME)?;
     Ok(DbmToken::from_bytes(token)?.host_port)
 }
 
 impl Host {
-    /// Connects to the HOST port and says hello.
+    /// Finds Debug Manager by the name/token pair of this system, connects to its HOST port and says hello.
     ///
     /// # Errors
     /// One sentence that says what did not work.
-    pub async fn connect(port: u16) -> Result<Self, String> {
+    pub async fn find(run_dir: &Path) -> Result<Self, String> {
+        Self::connect(find(run_dir).map_err(|e| e.to_string())?).await
+    }
+
+    async fn connect(port: u16) -> Result<Self, String> {
         let dialled = timeout(PATIENCE, TcpStream::connect((Ipv4Addr::LOCALHOST, port))).await;
         let dialled = dialled.map_err(|_| format!("HOST port {port} did not answer within {PATIENCE:?}"))?;
         let stream = dialled.map_err(|e| format!("HOST port {port} of the name/token pair: {e}"))?;
@@ -69,6 +70,15 @@ impl Host {
     /// One sentence that says what did not work.
     pub async fn send(&mut self, message: &FromDebugger) -> Result<(), String> {
         self.write(message).await
+    }
+
+    /// The answer to the first message after the hello, which must come soon.
+    ///
+    /// # Errors
+    /// One sentence that says what came instead.
+    pub async fn answer(&mut self) -> Result<ToDebugger, String> {
+        let answer = timeout(PATIENCE, self.receive()).await;
+        answer.map_err(|_| format!("Debug Manager did not answer within {PATIENCE:?}"))?
     }
 
     /// The next message. Cancel safe.

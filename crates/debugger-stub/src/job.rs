@@ -2,18 +2,20 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dbm_protocol::handoff::{self, FromClaimant, ToClaimant};
-use dbm_protocol::host::{FromDebugger, Phase, ToDebugger};
+use dbm_protocol::host::{FromDebugger, Phase, Standing, ToDebugger};
+use dbm_protocol::retry::Backoff;
 use dbm_protocol::tcp::KeepAlive;
 use dbm_protocol::{Hello, JobName, Role, SessionId, Token, UserId, frame};
 use evidence::{Emitter, What};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::adapter::Adapter;
-use crate::host::{self, Host};
+use crate::again::{Kept, OUTAGE};
+use crate::host::Host;
 use crate::outcome::{How, Outcome};
 use crate::session;
 
@@ -39,16 +41,18 @@ pub async fn run(job: &Job, emitter: &Emitter) -> Outcome {
 }
 
 async fn debug(job: &Job, emitter: &Emitter) -> Result<(), Outcome> {
-    let no_manager = |e| Outcome::new(How::NoDebugManager, e);
-    let port = host::find(&job.run_dir).map_err(|e| no_manager(e.to_string()))?;
-    let mut host = Host::connect(port).await.map_err(no_manager)?;
-    let wait = FromDebugger::Wait { user: job.user.clone(), job: job.name.clone(), module: job.module.clone() };
-    host.send(&wait).await.map_err(lost)?;
-    let (session, path, claim) = waiting(&mut host).await?;
-    emitter.emit(What::JobWaiting { session: session.to_string(), user: job.user.to_string(), host_port: port });
+    let (mut host, mut kept) = begin(job).await?;
+    let session = kept.standing.session.clone();
+    emitter.emit(What::JobWaiting { session: session.to_string(), user: job.user.to_string(), host_port: host.port });
     tracing::info!(%session, user = %job.user, "waiting for a workstation");
 
-    let socket = wait_for_socket(&mut host, &session, &path, claim).await?;
+    let socket = loop {
+        match wait_for_socket(&mut host, &mut kept).await {
+            Ok(socket) => break socket,
+            Err(NoSocket::Over(outcome)) => return Err(outcome),
+            Err(NoSocket::ManagerLost(reason)) => host = kept.wait_again(&reason, emitter).await?,
+        }
+    };
     let stream = adopt(socket).map_err(|e| lost(format!("the client's socket is of no use: {e}")))?;
     // Said by the socket itself, not by the message that came with it.
     let ends = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
@@ -56,9 +60,15 @@ async fn debug(job: &Job, emitter: &Emitter) -> Result<(), Outcome> {
     emitter.emit(What::SocketTaken { session: session.to_string(), peer, local });
     tracing::info!(%session, %peer, %local, "the workstation is there");
 
-    let served = session::serve(stream, Adapter::new(job.name.as_str(), emitter.system()), emitter).await;
-    // Debug Manager may have gone in the meantime; the session does not need it.
-    let _ = host.send(&FromDebugger::Ended {}).await;
+    let mut host = Some(host);
+    let served = tokio::select! {
+        served = session::serve(stream, Adapter::new(job.name.as_str(), emitter.system()), emitter) => served,
+        never = kept.keep_known(&mut host, emitter) => match never {},
+    };
+    // Debug Manager may be gone just now; the session does not need it.
+    if let Some(host) = &mut host {
+        let _ = host.send(&FromDebugger::Ended {}).await;
+    }
     served.map_err(lost)
 }
 
@@ -66,36 +76,54 @@ fn lost(reason: impl Into<String>) -> Outcome {
     Outcome::new(How::Lost, reason)
 }
 
-/// Debug Manager's answer to `Wait`.
-async fn waiting(host: &mut Host) -> Result<(SessionId, String, Token), Outcome> {
-    let answer = timeout(PATIENCE, host.receive()).await;
-    let answer = answer.map_err(|_| lost(format!("Debug Manager did not answer `wait` within {PATIENCE:?}")))?;
-    match answer.map_err(lost)? {
-        ToDebugger::Waiting { session, handoff, claim } => Ok((session, handoff, claim)),
-        other => {
-            Err(turned_down(other).unwrap_or_else(|| lost("Debug Manager said `user_notified`, expected `waiting`")))
+/// Finds Debug Manager and lets a session wait. Without a Debug Manager there is no session; one that is lost before it has
+/// answered is looked for again.
+async fn begin(job: &Job) -> Result<(Host, Kept), Outcome> {
+    let (mut retry, mut first) = (Backoff::for_debug_manager(), None);
+    loop {
+        let missing = match Host::find(&job.run_dir).await {
+            Ok(mut host) => match wait(job, &mut host).await {
+                Ok(kept) => return Ok((host, kept?)),
+                Err(reason) => reason,
+            },
+            Err(reason) if first.is_none() => return Err(Outcome::new(How::NoDebugManager, reason)),
+            Err(reason) => reason,
+        };
+        if first.get_or_insert_with(Instant::now).elapsed() >= OUTAGE {
+            return Err(lost(missing));
         }
+        sleep(retry.pause()).await;
     }
 }
 
-/// Messages that end the wait.
-fn turned_down(message: ToDebugger) -> Option<Outcome> {
-    match message {
-        ToDebugger::TimedOut { phase: Phase::Register } => {
-            Some(Outcome::new(How::TimedOutRegister, "the user did not log on anywhere in time"))
+/// Lets a session wait: what Debug Manager makes of that, or how it was lost.
+async fn wait(job: &Job, host: &mut Host) -> Result<Result<Kept, Outcome>, String> {
+    let Job { name, user, module, run_dir } = job.clone();
+    host.send(&FromDebugger::Wait { user: user.clone(), job: name.clone(), module: module.clone() }).await?;
+    Ok(match host.answer().await? {
+        ToDebugger::Waiting { session, handoff, claim } => {
+            let standing = Standing { session, user, job: name, module, claim };
+            Ok(Kept { standing, handoff, phase: Phase::Register, since: Instant::now(), run_dir })
         }
-        ToDebugger::TimedOut { phase: Phase::Engine } => {
-            Some(Outcome::new(How::TimedOutEngine, "the user was told, but the workstation did not connect in time"))
+        other => {
+            Err(Outcome::of(&other).unwrap_or_else(|| lost("Debug Manager said `user_notified`, expected `waiting`")))
         }
-        ToDebugger::Refused(no) => Some(Outcome::new(How::Refused, format!("{}: {}", no.code.as_str(), no.reason))),
-        ToDebugger::Waiting { .. } => Some(lost("Debug Manager said `waiting` twice")),
-        ToDebugger::UserNotified {} => None,
-    }
+    })
+}
+
+/// Why there is no socket.
+enum NoSocket {
+    /// The wait is over.
+    Over(Outcome),
+    /// Debug Manager is gone without a word; the session waits on.
+    ManagerLost(String),
 }
 
 /// Claims the session on the handoff socket and waits for the client's socket, while Debug Manager may end the wait.
-async fn wait_for_socket(host: &mut Host, session: &SessionId, path: &str, claim: Token) -> Result<OwnedFd, Outcome> {
-    let mut taking = std::pin::pin!(take_socket(session, path, claim));
+async fn wait_for_socket(host: &mut Host, kept: &mut Kept) -> Result<OwnedFd, NoSocket> {
+    let Standing { session, claim, .. } = kept.standing.clone();
+    let path = kept.handoff.clone();
+    let mut taking = std::pin::pin!(take_socket(&session, &path, claim));
     loop {
         tokio::select! {
             // A socket that is here counts, whatever the HOST connection says at the same moment.
@@ -103,37 +131,46 @@ async fn wait_for_socket(host: &mut Host, session: &SessionId, path: &str, claim
             taken = &mut taking => match taken {
                 Ok(socket) => return Ok(socket),
                 // The handoff connection just ends with the session; the HOST connection says why.
-                Err(reason) => return Err(why_not(host, reason).await),
+                Err(reason) => return Err(why_not(host, kept, reason).await),
             },
             said = host.receive() => match said {
-                Ok(message) => match turned_down(message) {
-                    Some(end) => return Err(end),
-                    None => tracing::info!(%session, "the user was told"),
-                },
-                // The socket may have been sent just before; then it is on its way through the kernel.
+                Ok(message) => heard(&message, kept).map_err(NoSocket::Over)?,
+                // The socket may have been sent just before; then it is on its way through the kernel. Whatever comes of it,
+                // from here on it is settled: either we have the socket, or nobody has.
                 Err(reason) => return match timeout(PATIENCE, &mut taking).await {
                     Ok(Ok(socket)) => Ok(socket),
-                    _ => Err(lost(reason)),
+                    _ => Err(NoSocket::ManagerLost(reason)),
                 },
             },
         }
     }
 }
 
-async fn why_not(host: &mut Host, reason: String) -> Outcome {
+/// What Debug Manager says while the session waits.
+fn heard(message: &ToDebugger, kept: &mut Kept) -> Result<(), Outcome> {
+    if let Some(end) = Outcome::of(message) {
+        return Err(end);
+    }
+    kept.user_was_told();
+    tracing::info!(session = %kept.standing.session, "the user was told");
+    Ok(())
+}
+
+/// There will be no socket on this handoff connection. If the HOST connection does not say why, it ends, too.
+async fn why_not(host: &mut Host, kept: &mut Kept, reason: String) -> NoSocket {
     let said = async {
         loop {
             match host.receive().await {
                 Ok(message) => {
-                    if let Some(end) = turned_down(message) {
-                        return end;
+                    if let Err(end) = heard(&message, kept) {
+                        return NoSocket::Over(end);
                     }
                 }
-                Err(_) => return lost(reason.clone()),
+                Err(_) => return NoSocket::ManagerLost(reason.clone()),
             }
         }
     };
-    timeout(PATIENCE, said).await.unwrap_or_else(|_| lost(reason.clone()))
+    timeout(PATIENCE, said).await.unwrap_or_else(|_| NoSocket::Over(lost(reason.clone())))
 }
 
 async fn take_socket(session: &SessionId, path: &str, claim: Token) -> Result<OwnedFd, String> {

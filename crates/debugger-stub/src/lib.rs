@@ -4,11 +4,13 @@
 //! - [`program`]: the program under debug, pure.
 //! - [`adapter`]: the debugger's side of the debug conversation, pure.
 //! - [`host`]: the way to Debug Manager.
+//! - [`again`]: how a session outlives Debug Manager.
 //! - [`job`]: the job from its start to its end.
 //! - [`session`]: the debug conversation on the client's socket.
 //! - [`outcome`]: how a job ends.
 
 pub mod adapter;
+pub mod again;
 pub mod host;
 pub mod job;
 pub mod outcome;

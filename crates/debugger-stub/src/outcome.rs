@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use dbm_protocol::host::{Canceller, Phase, ToDebugger};
+
 /// How, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
@@ -17,7 +19,7 @@ pub enum How {
     Refused,
     /// Debug Manager or the workstation was lost on the way.
     Lost,
-    /// The operator cancelled the job.
+    /// The job was cancelled, or the user or the operator did not want the session.
     Cancelled,
 }
 
@@ -52,6 +54,28 @@ impl Outcome {
     /// An outcome.
     pub fn new(how: How, reason: impl Into<String>) -> Self {
         Self { how, reason: reason.into().chars().take(MAX_REASON).collect() }
+    }
+
+    /// The outcome that a message of Debug Manager means, if it ends the wait.
+    pub fn of(message: &ToDebugger) -> Option<Self> {
+        Some(match message {
+            ToDebugger::TimedOut { phase: Phase::Register } => {
+                Self::new(How::TimedOutRegister, "the user did not log on anywhere in time")
+            }
+            ToDebugger::TimedOut { phase: Phase::Engine } => {
+                Self::new(How::TimedOutEngine, "the user was told, but the workstation did not connect in time")
+            }
+            ToDebugger::Cancelled { by: Canceller::User } => {
+                Self::new(How::Cancelled, "the user cancelled the session at the workstation")
+            }
+            ToDebugger::Cancelled { by: Canceller::Operator } => {
+                Self::new(How::Cancelled, "the operator cancelled the session")
+            }
+            ToDebugger::Refused(no) => Self::new(How::Refused, format!("{}: {}", no.code.as_str(), no.reason)),
+            ToDebugger::Waiting { .. } => Self::new(How::Lost, "Debug Manager said `waiting` twice"),
+            ToDebugger::Known {} => Self::new(How::Lost, "Debug Manager said `known` of a session that waits"),
+            ToDebugger::UserNotified {} => return None,
+        })
     }
 
     /// The condition code: 0 when the program was debugged, else 8. (Ours; on z/OS the program runs on without its debugger,

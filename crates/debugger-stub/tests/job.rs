@@ -3,15 +3,17 @@
 mod common;
 
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use common::{Room, exit_code, help, soon, terminate};
 use dbm_protocol::dap::{self, Builder, Message};
 use dbm_protocol::handoff::{self, FromClaimant, Linked, ToClaimant};
-use dbm_protocol::host::{FromDebugger, Phase, ToDebugger};
+use dbm_protocol::host::{Canceller, FromDebugger, Phase, Standing, ToDebugger};
+use dbm_protocol::nametoken::Pair;
 use dbm_protocol::{Hello, RefusalCode, Refused, Role, Token, frame};
 use evidence::What;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::process::Child;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_debugger-stub");
@@ -24,18 +26,37 @@ struct Manager {
 
 impl Manager {
     /// Starts the job and takes its `Wait`.
-    async fn with_job(room: &Room, test: &str) -> (Self, Child, dbm_protocol::nametoken::Pair) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
-        let pair = room.publish(listener.local_addr().expect("address").port());
-        let handoff = UnixListener::bind(room.run_dir().join("handoff")).expect("bind");
+    async fn with_job(room: &Room, test: &str) -> (Self, Child, Pair) {
+        let (listener, pair, handoff) = Self::open(room).await;
         let child = spawn(room, test);
+        let (manager, wait) = Self::hear(&listener, handoff).await;
+        let FromDebugger::Wait { user, job, module } = wait else { panic!("expected wait, found {wait:?}") };
+        assert_eq!((user.as_str(), job.as_str(), module.as_str()), ("IBMUSER", "EQATST", "EQATST"));
+        (manager, child, pair)
+    }
+
+    /// Starts anew, and takes what the debugger announces again.
+    async fn again(room: &Room) -> (Self, FromDebugger, Pair) {
+        let (listener, pair, handoff) = Self::open(room).await;
+        let (manager, again) = Self::hear(&listener, handoff).await;
+        (manager, again, pair)
+    }
+
+    async fn open(room: &Room) -> (TcpListener, Pair, UnixListener) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let handoff = room.run_dir().join("handoff");
+        let _ = std::fs::remove_file(&handoff);
+        let handoff = UnixListener::bind(handoff).expect("bind");
+        let pair = room.publish(listener.local_addr().expect("address").port());
+        (listener, pair, handoff)
+    }
+
+    async fn hear(listener: &TcpListener, handoff: UnixListener) -> (Self, FromDebugger) {
         let (mut host, _) = soon("the debugger", listener.accept()).await.expect("accept");
         let hello: Hello = frame::read(&mut host).await.expect("frame").expect("hello");
         assert_eq!(hello, Hello::new(Role::Debugger));
-        let wait: FromDebugger = soon("wait", frame::read(&mut host)).await.expect("frame").expect("wait");
-        let FromDebugger::Wait { user, job, module } = wait else { panic!("expected wait, found {wait:?}") };
-        assert_eq!((user.as_str(), job.as_str(), module.as_str()), ("IBMUSER", "EQATST", "EQATST"));
-        (Self { host, handoff }, child, pair)
+        let first = soon("the first message", frame::read(&mut host)).await.expect("frame").expect("message");
+        (Self { host, handoff }, first)
     }
 
     async fn say(&mut self, message: &ToDebugger) {
@@ -50,21 +71,32 @@ impl Manager {
 
     /// Passes a real client socket to the debugger and returns the client's end.
     async fn link(&mut self) -> TcpStream {
+        pass(&self.claimed().await).await
+    }
+
+    /// The debugger's connection to the handoff socket, when it has claimed.
+    async fn claimed(&mut self) -> UnixStream {
         let (mut unix, _) = soon("the claim", self.handoff.accept()).await.expect("accept");
         let hello: Hello = frame::read(&mut unix).await.expect("frame").expect("hello");
         assert_eq!(hello.role, Role::Debugger);
         let FromClaimant::Claim { session, claim } = frame::read(&mut unix).await.expect("frame").expect("claim");
         assert_eq!((session.as_str(), claim), ("LPAR2.1", Token::from_bytes([3; 16])));
         frame::write(&mut unix, &ToClaimant::Claimed {}).await.expect("write");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
-        let client = TcpStream::connect(listener.local_addr().expect("address")).await.expect("connect");
-        let (engine, _) = listener.accept().await.expect("accept");
-        // The addresses in the message are wrong on purpose: the debugger has to ask the socket.
-        let nowhere = "192.0.2.1:1".parse().expect("address");
-        let linked = Linked { session, user: "IBMUSER".parse().expect("user"), peer: nowhere, local: nowhere };
-        handoff::send_socket(&unix, &linked, engine.as_fd()).await.expect("send");
-        client
+        unix
     }
+}
+
+/// Passes a real client socket, and returns the client's end.
+async fn pass(unix: &UnixStream) -> TcpStream {
+    let session = "LPAR2.1".parse().expect("session");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let client = TcpStream::connect(listener.local_addr().expect("address")).await.expect("connect");
+    let (engine, _) = listener.accept().await.expect("accept");
+    // The addresses in the message are wrong on purpose: the debugger has to ask the socket.
+    let nowhere = "192.0.2.1:1".parse().expect("address");
+    let linked = Linked { session, user: "IBMUSER".parse().expect("user"), peer: nowhere, local: nowhere };
+    handoff::send_socket(unix, &linked, engine.as_fd()).await.expect("send");
+    client
 }
 
 fn spawn(room: &Room, test: &str) -> Child {
@@ -148,8 +180,14 @@ async fn a_job_is_debugged_on_the_socket_that_was_passed_and_outlives_debug_mana
     let (client_end, dialled) = (client.local_addr().expect("address"), client.peer_addr().expect("address"));
     let mut engine = Engine::new(client);
     engine.run_to(18).await;
-    // Debug Manager goes; the session does not mind.
+    // Debug Manager goes; the session does not mind, and is known to the next one.
     drop((manager, pair));
+    let (mut manager, again, _pair) = Manager::again(&room).await;
+    let FromDebugger::RunsAgain { standing } = again else { panic!("expected `runs_again`, found {again:?}") };
+    assert_eq!(standing, the_standing(3));
+    manager.say(&ToDebugger::Known {}).await;
+    room.until("announced again", |what| matches!(what, What::JobAnnouncedAgain { linked: true, .. }).then_some(()))
+        .await;
     let variables = engine.ask("variables", json!({"variablesReference": 1})).await;
     assert_eq!(variables["variables"][3]["name"], "TOTAL");
     assert_eq!(variables["variables"][3]["value"], "260425");
@@ -159,7 +197,12 @@ async fn a_job_is_debugged_on_the_socket_that_was_passed_and_outlives_debug_mana
     engine.ask("disconnect", Value::Null).await;
     let (how, reason, code) = ended(&mut room, &mut child).await;
     assert_eq!((how.as_str(), code), ("debugged", Some(0)), "{reason}");
-    assert_eq!(room.names(), ["job_started", "job_waiting", "socket_taken", "program_stopped", "job_ended"]);
+    assert_eq!(
+        room.names(),
+        ["job_started", "job_waiting", "socket_taken", "program_stopped", "job_announced_again", "job_ended"]
+    );
+    let end = soon("ended", frame::read::<FromDebugger>(&mut manager.host)).await.expect("frame");
+    assert_eq!(end, Some(FromDebugger::Ended {}), "the end is told to the Debug Manager of now");
     let taken = What::SocketTaken { session: "LPAR2.1".to_owned(), peer: client_end, local: dialled };
     assert!(room.whats().contains(&&taken), "the socket speaks for itself: {:?}", room.whats());
 }
@@ -226,21 +269,96 @@ async fn without_debug_manager_the_job_says_so() {
     assert!(reason.contains(&free.to_string()), "{reason}");
 }
 
+/// The session, with the claim of so many.
+fn the_standing(claim: u8) -> Standing {
+    Standing {
+        session: "LPAR2.1".parse().expect("session"),
+        user: "IBMUSER".parse().expect("user"),
+        job: "EQATST".parse().expect("job"),
+        module: "EQATST".to_owned(),
+        claim: Token::from_bytes([claim; 16]),
+    }
+}
+
 #[tokio::test]
-async fn debug_manager_lost_while_waiting_and_a_cancel() {
+async fn a_job_that_waits_announces_itself_again_with_the_time_it_has_waited() {
     let mut room = Room::new();
     let (mut manager, mut child, pair) = Manager::with_job(&room, "TEST(,,,DBMDT%IBMUSER:*)").await;
     manager.say_waiting(&room).await;
-    room.until("job_waiting", |what| matches!(what, What::JobWaiting { .. }).then_some(())).await;
-    drop((manager, pair));
-    assert_eq!(ended(&mut room, &mut child).await.0, "lost");
+    let unix = manager.claimed().await;
+    // Time passes; nothing is waited for.
+    let waited = Instant::now();
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    drop((manager, pair, unix));
 
+    // In the first phase; now the user is told.
+    let (mut manager, again, pair) = Manager::again(&room).await;
+    let FromDebugger::WaitAgain { standing, phase, waited_ms } = again else { panic!("found {again:?}") };
+    assert_eq!((standing, phase), (the_standing(3), Phase::Register));
+    assert!((30..20_000).contains(&waited_ms), "{waited_ms} ms, after {:?}", waited.elapsed());
+    manager.say_waiting(&room).await;
+    manager.say(&ToDebugger::UserNotified {}).await;
+    room.until("announced again", |what| matches!(what, What::JobAnnouncedAgain { linked: false, .. }).then_some(()))
+        .await;
+    drop((manager, pair));
+
+    // In the second; one that is busy is asked again.
+    let (mut manager, _, pair) = Manager::again(&room).await;
+    manager.say(&ToDebugger::Refused(Refused { code: RefusalCode::Busy, reason: "full".to_owned() })).await;
+    drop((manager, pair));
+    let (mut manager, again, _pair) = Manager::again(&room).await;
+    assert!(matches!(again, FromDebugger::WaitAgain { phase: Phase::Engine, .. }), "{again:?}");
+    manager.say_waiting(&room).await;
+    let mut engine = Engine::new(manager.link().await);
+    engine.run_to(18).await;
+    engine.ask("disconnect", Value::Null).await;
+    assert_eq!(ended(&mut room, &mut child).await.0, "debugged");
+}
+
+#[tokio::test]
+async fn a_socket_that_is_on_its_way_when_debug_manager_is_lost_is_taken() {
+    let room = Room::new();
+    let (mut manager, _child, pair) = Manager::with_job(&room, "TEST(,,,DBMDT%IBMUSER:*)").await;
+    manager.say_waiting(&room).await;
+    let unix = manager.claimed().await;
+    // The HOST connection is seen to end first; whether the session waits or runs is not settled yet.
+    drop((manager, pair));
+    let (again, client) = tokio::join!(Manager::again(&room), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let client = pass(&unix).await;
+        drop(unix);
+        client
+    });
+    assert!(matches!(again.1, FromDebugger::RunsAgain { .. }), "{:?}", again.1);
+    Engine::new(client).run_to(18).await;
+}
+
+#[tokio::test]
+async fn without_percent_the_user_is_the_jobs_own() {
+    let room = Room::new();
+    let (listener, _pair, handoff) = Manager::open(&room).await;
+    let _child = spawn(&room, "TEST(,,,DBMDT:*)");
+    let (_, wait) = Manager::hear(&listener, handoff).await;
+    assert!(matches!(&wait, FromDebugger::Wait { user, .. } if user.as_str() == "STCUSER"), "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_cancel_by_the_job_by_the_user_and_by_the_operator() {
     let mut room = Room::new();
     let (mut manager, mut child, _pair) = Manager::with_job(&room, "TEST(,,,DBMDT%IBMUSER:*)").await;
     manager.say_waiting(&room).await;
     room.until("job_waiting", |what| matches!(what, What::JobWaiting { .. }).then_some(())).await;
     terminate(&child);
     assert_eq!(ended(&mut room, &mut child).await.0, "cancelled");
+    for (by, word) in [(Canceller::User, "user"), (Canceller::Operator, "operator")] {
+        let mut room = Room::new();
+        let (mut manager, mut child, _pair) = Manager::with_job(&room, "TEST(,,,DBMDT%IBMUSER:*)").await;
+        manager.say_waiting(&room).await;
+        manager.say(&ToDebugger::Cancelled { by }).await;
+        let (how, reason, code) = ended(&mut room, &mut child).await;
+        assert_eq!((how.as_str(), code), ("cancelled", Some(8)));
+        assert!(reason.contains(word), "{reason}");
+    }
 }
 
 #[tokio::test]

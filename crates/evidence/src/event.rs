@@ -82,6 +82,15 @@ pub enum What {
         /// Why, in a few words; empty when all is well.
         reason: String,
     },
+    /// There is another primary node than the one that this Debug Manager is, or is connected to.
+    HubRival {
+        /// Where the other one was found.
+        hub: SocketAddr,
+        /// Its system.
+        system: String,
+        /// What comes of it, in one sentence.
+        reason: String,
+    },
     /// Figure 4, step 3, as Debug Manager sees it: a user is logged on to this system.
     UserRegistered {
         /// The user id.
@@ -102,6 +111,17 @@ pub enum What {
         job: String,
         /// Is the user logged on to this very system?
         local: bool,
+    },
+    /// A session that an earlier Debug Manager of this system knew was announced again by its debugger.
+    SessionResumed {
+        /// The session.
+        session: String,
+        /// The user.
+        user: String,
+        /// The job.
+        job: String,
+        /// Does it run already? Else it waits.
+        linked: bool,
     },
     /// Figure 4, step 5: this Debug Manager asks the others, with its own external port.
     HubAsked {
@@ -243,6 +263,15 @@ pub enum What {
         user: String,
         /// Debug Manager's HOST port, read from the name/token pair.
         host_port: u16,
+    },
+    /// Debug Manager was lost, and another one knows the session now.
+    JobAnnouncedAgain {
+        /// The session.
+        session: String,
+        /// Its HOST port, read from the name/token pair.
+        host_port: u16,
+        /// Does the session run already? Else it waits.
+        linked: bool,
     },
     /// Figure 4, step 9: the debugger holds the client's socket.
     SocketTaken {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use dbm_protocol::host::{FromMiner, ToMiner};
 use dbm_protocol::nametoken::{self, DbmToken};
+use dbm_protocol::retry::Backoff;
 use dbm_protocol::{Hello, Notice, Role, UserId, frame};
 use evidence::{Emitter, What};
 use tokio::net::TcpStream;
@@ -22,8 +23,6 @@ use crate::wire;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest reason, in characters: parts of it may be Debug Manager's, and an event has to fit in one write to a pipe.
 const MAX_REASON: usize = 500;
-const FIRST_RETRY: Duration = Duration::from_millis(100);
-const LAST_RETRY: Duration = Duration::from_secs(2);
 
 /// What the RSE server hears from its Debug Miner.
 #[derive(Clone, Debug)]
@@ -38,7 +37,7 @@ pub enum News {
 
 /// Keeps the user registered until nobody wants the news any more.
 pub async fn run(user: &UserId, run_dir: &Path, emitter: &Emitter, news: Sender<News>) {
-    let mut retry = FIRST_RETRY;
+    let mut retry = Backoff::for_debug_manager();
     let mut told = String::new();
     while !news.is_closed() {
         let registered = timeout(PATIENCE, register(user, run_dir)).await;
@@ -46,7 +45,8 @@ pub async fn run(user: &UserId, run_dir: &Path, emitter: &Emitter, news: Sender<
             registered.unwrap_or_else(|_| Err(format!("Debug Manager did not register the user within {PATIENCE:?}")));
         let reason = match registered {
             Ok((stream, host_port)) => {
-                (retry, told) = (FIRST_RETRY, String::new());
+                retry.reset();
+                told.clear();
                 emitter.emit(What::MinerRegistered { user: user.to_string(), host_port });
                 tracing::info!(%user, host_port, "registered with Debug Manager");
                 let _ = news.send(News::Registered).await;
@@ -62,8 +62,7 @@ pub async fn run(user: &UserId, run_dir: &Path, emitter: &Emitter, news: Sender<
             told = reason;
         }
         let _ = news.send(News::Failed).await;
-        sleep(retry).await;
-        retry = (retry * 2).min(LAST_RETRY);
+        sleep(retry.pause()).await;
     }
 }
 

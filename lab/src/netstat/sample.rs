@@ -68,6 +68,7 @@ pub(super) fn idle(sysplex: &Sysplex, on: u32) -> Facts {
         tables: Tables::default(),
         addresses,
         gateways: if dvipa.may_be_owned_by(own.index) { gateways.collect() } else { Vec::new() },
+        neighbours: Vec::new(),
         listeners: all.iter().map(|&lpar| (lpar, Vec::new())).collect(),
         connections: all.iter().map(|&lpar| (lpar, Vec::new())).collect(),
         standing: Standing {

@@ -25,6 +25,8 @@ pub(crate) enum Stage {
     Member,
     /// The link to the primary.
     Upstream,
+    /// A call at a place where another primary may be.
+    Call,
 }
 
 #[derive(Clone, Debug)]

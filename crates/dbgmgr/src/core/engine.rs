@@ -2,7 +2,7 @@
 
 use dbm_protocol::engine::{FromEngine, ToEngine};
 use dbm_protocol::handoff::{FromClaimant, Linked, ToClaimant};
-use dbm_protocol::host::ToDebugger;
+use dbm_protocol::host::{Canceller, ToDebugger};
 use dbm_protocol::{RefusalCode, Refused, SessionId, Token, UserId};
 use evidence::What;
 
@@ -13,11 +13,23 @@ use super::{ConnId, Manager, Output, Reply};
 
 impl Manager {
     /// Figure 4, step 8. From the moment that the right token is presented it is used up.
-    pub(super) fn on_engine(&mut self, conn: ConnId, FromEngine::Attach { user, session: id, token }: FromEngine) {
-        self.proven(conn, Stage::Engine(id.clone()));
-        if let Err((code, reason)) = self.may_attach(&id, &user, &token) {
+    pub(super) fn on_engine(&mut self, conn: ConnId, message: FromEngine) {
+        let (FromEngine::Attach { user, session, token } | FromEngine::Cancel { user, session, token }) = &message;
+        self.proven(conn, Stage::Engine(session.clone()));
+        if let Err((code, reason)) = self.may_attach(session, user, token) {
             return self.refuse(conn, code, &reason);
         }
+        match message {
+            FromEngine::Attach { session, .. } => self.attach(conn, session),
+            FromEngine::Cancel { session, .. } => {
+                self.cancel_waiting(&session, Canceller::User);
+                self.send(conn, Reply::Engine(ToEngine::Cancelled { session }));
+                self.close(conn, "the user has cancelled the session");
+            }
+        }
+    }
+
+    fn attach(&mut self, conn: ConnId, id: SessionId) {
         self.withdraw(&id);
         self.timers.clear(&Subject::Session(id.clone()));
         self.set_state(&id, State::Attached { engine: conn });

@@ -1,7 +1,7 @@
 //! The HOST port: Debug Miners register users, debuggers let sessions wait.
 
 use dbm_protocol::host::{FromDebugger, FromMiner, ToDebugger, ToMiner};
-use dbm_protocol::{JobName, RefusalCode, SessionId, UserId};
+use dbm_protocol::{JobName, RefusalCode, SessionId, Token, UserId};
 use evidence::What;
 
 use super::conns::Stage;
@@ -45,33 +45,67 @@ impl Manager {
     }
 
     pub(super) fn on_new_debugger(&mut self, conn: ConnId, message: FromDebugger) {
-        let FromDebugger::Wait { user, job, module } = message else {
-            return self.refuse(conn, RefusalCode::BadMessage, "`ended` was found, `wait` was expected first");
-        };
+        match message {
+            FromDebugger::Wait { user, job, module } => {
+                match self.new_session(conn, user, job, module) {
+                    Ok(id) => self.begin_wait(&id),
+                    Err((code, reason)) => self.refuse(conn, code, &reason),
+                };
+            }
+            FromDebugger::WaitAgain { standing, phase, waited_ms } => self.wait_again(conn, standing, phase, waited_ms),
+            FromDebugger::RunsAgain { standing } => self.runs_again(conn, standing),
+            FromDebugger::Ended {} => {
+                self.refuse(conn, RefusalCode::BadMessage, "`ended` was found, `wait` was expected first");
+            }
+        }
+    }
+
+    pub(super) fn is_module(&self, module: &str) -> Result<(), (RefusalCode, String)> {
+        let found = module.chars().count();
+        if found <= LONGEST_MODULE {
+            return Ok(());
+        }
+        let reason = format!("a program name of {found} characters was found, at most {LONGEST_MODULE} were expected");
+        Err((RefusalCode::BadMessage, reason))
+    }
+
+    pub(super) fn has_room_for(&self, user: &UserId) -> Result<(), (RefusalCode, String)> {
         let limits = &self.settings.limits;
-        if module.chars().count() > LONGEST_MODULE {
-            let reason = format!(
-                "a program name of {} characters was found, at most {LONGEST_MODULE} were expected",
-                module.len()
-            );
-            return self.refuse(conn, RefusalCode::BadMessage, &reason);
+        if self.sessions.len() >= limits.sessions || self.sessions.count_of(user) >= limits.sessions_per_user {
+            return Err((RefusalCode::Busy, "no more sessions are taken".to_owned()));
         }
-        if self.sessions.len() >= limits.sessions || self.sessions.count_of(&user) >= limits.sessions_per_user {
-            return self.refuse(conn, RefusalCode::Busy, "no more sessions are taken");
-        }
-        match self.new_session(conn, user, job, module) {
-            Ok(id) => self.begin_wait(&id),
-            Err(reason) => self.refuse(conn, RefusalCode::Busy, &reason),
+        Ok(())
+    }
+
+    /// A fresh secret.
+    pub(super) fn secret(&mut self) -> Result<Token, (RefusalCode, String)> {
+        (self.new_token)().map_err(|e| (RefusalCode::Busy, format!("no random numbers: {e}")))
+    }
+
+    /// A number that no session of this system has.
+    fn new_id(&mut self) -> Result<SessionId, (RefusalCode, String)> {
+        loop {
+            let id = format!("{}.{}", self.settings.system, self.next_session);
+            let id = SessionId::try_from(id).map_err(|e| (RefusalCode::Busy, e.to_string()))?;
+            self.next_session = self.next_session.wrapping_add(1);
+            // One that was announced again may have any number.
+            if self.sessions.get(&id).is_none() {
+                return Ok(id);
+            }
         }
     }
 
     /// Puts a session in its place and tells the debugger.
-    fn new_session(&mut self, conn: ConnId, user: UserId, job: JobName, module: String) -> Result<SessionId, String> {
-        let mut token = || (self.new_token)().map_err(|e| format!("no random numbers: {e}"));
-        let (token, claim) = (token()?, token()?);
-        let id = format!("{}.{}", self.settings.system, self.next_session);
-        let id = SessionId::try_from(id).map_err(|e| e.to_string())?;
-        self.next_session += 1;
+    fn new_session(
+        &mut self,
+        conn: ConnId,
+        user: UserId,
+        job: JobName,
+        module: String,
+    ) -> Result<SessionId, (RefusalCode, String)> {
+        self.is_module(&module)?;
+        self.has_room_for(&user)?;
+        let (token, claim, id) = (self.secret()?, self.secret()?, self.new_id()?);
         self.proven(conn, Stage::Debugger(id.clone()));
         let local = self.users.local(&user).is_some();
         let (user_name, job_name) = (user.to_string(), job.to_string());
@@ -95,9 +129,12 @@ impl Manager {
 
     pub(super) fn on_debugger(&mut self, conn: ConnId, session: &SessionId, message: &FromDebugger) {
         match message {
-            FromDebugger::Ended {} => self.debugger_done(session, "finished"),
-            FromDebugger::Wait { .. } => {
-                let reason = "a second `wait` was found; one connection is for one session";
+            FromDebugger::Ended {} => {
+                let waits = self.sessions.get(session).is_some_and(Session::waits);
+                self.debugger_done(session, if waits { "cancelled" } else { "finished" });
+            }
+            FromDebugger::Wait { .. } | FromDebugger::WaitAgain { .. } | FromDebugger::RunsAgain { .. } => {
+                let reason = "a second session was found; one connection is for one session";
                 self.refuse(conn, RefusalCode::BadMessage, reason);
             }
         }

@@ -2,7 +2,13 @@
 //!
 //! Documented by IBM ("Enabling sysplex support"): all instances get the same HUBIP and HUBPORT; the one that owns the address
 //! is the primary, the others connect to it; who can do neither works alone and tries again from time to time. Periods,
-//! back-off and messages (EQACM901I to EQACM904I) are not documented and are ours.
+//! back-off and messages (EQACM901I to EQACM907W) are not documented and are ours.
+//!
+//! The role is decided by who can bind HUBIP, so HUBIP must be the address of one system. A primary looks from time to time
+//! whether it still is one of its own: if HUBIP was moved to another system while this one was cut off, there are two primary
+//! nodes, and the one that does not hold the address any more steps down (EQACM905W). If HUBIP is a VIPA here, every system
+//! that holds it can be primary; that is made known (EQACM906W) and cannot be settled from here: the operator gives another
+//! HUBIP (`H,ip,port`).
 
 use std::collections::BTreeMap;
 
@@ -10,8 +16,9 @@ use dbm_protocol::SystemName;
 use dbm_protocol::hub::HubMessage;
 use evidence::{HubState, What};
 
+use super::rival::Rivals;
 use super::timers::Subject;
-use super::{ConnId, Manager, Output, Reply};
+use super::{ConnId, Holding, Manager, Output, Reply};
 
 /// A secondary, as the primary knows it.
 #[derive(Clone, Debug)]
@@ -38,7 +45,17 @@ pub(crate) struct Hub {
     pub(crate) pause_ns: u64,
     /// Why HUBIP:HUBPORT could not be bound.
     not_bound: String,
+    /// What HUBIP is to this system, when it was last looked at.
+    holding: Holding,
+    /// How often the hub has moved; see `moving`.
+    pub(crate) moves: u64,
+    /// See `rival`.
+    pub(crate) rivals: Rivals,
 }
+
+/// What to do about it.
+const NOT_A_VIPA: &str = "every system that holds it can be the primary node, and those do not know of each other: HUBIP must be \
+                          the address of one LPAR";
 
 impl Default for Hub {
     fn default() -> Self {
@@ -51,6 +68,9 @@ impl Default for Hub {
             known: false,
             pause_ns: 0,
             not_bound: String::new(),
+            holding: Holding::Own,
+            moves: 0,
+            rivals: Rivals::default(),
         }
     }
 }
@@ -86,11 +106,43 @@ impl Manager {
     pub(super) fn hub_bound(&mut self, result: Result<(), String>) {
         let Some(hub) = self.settings.hub else { return };
         match result {
-            Ok(()) => self.set_role(HubState::Primary, ""),
+            Ok(()) => {
+                let reason = match self.hub.holding {
+                    Holding::Virtual => format!("{} is a virtual address (VIPA) on this system", hub.ip()),
+                    Holding::Own | Holding::Gone => String::new(),
+                };
+                self.set_role(HubState::Primary, &reason);
+                if !reason.is_empty() {
+                    self.console(format!("EQACM906W HUBIP {reason}; {NOT_A_VIPA}"));
+                }
+                self.set_timer(Subject::HubAddress, self.settings.limits.ping_ns);
+                self.set_timer(Subject::HubRival, self.settings.limits.retry_most_ns);
+            }
             Err(reason) => {
                 self.hub.not_bound = reason;
                 self.out.push(Output::ConnectHub(hub));
             }
+        }
+    }
+
+    pub(super) fn look_at_hub(&mut self) {
+        if let (HubState::Primary, Some(hub)) = (self.hub.state, self.settings.hub) {
+            self.out.push(Output::LookAtHub(hub.ip()));
+            self.set_timer(Subject::HubAddress, self.settings.limits.ping_ns);
+        }
+    }
+
+    /// What HUBIP is to this system.
+    pub(super) fn hub_address(&mut self, holding: Holding) {
+        self.hub.holding = holding;
+        let Some(hub) = self.settings.hub else { return };
+        if self.hub.state == HubState::Primary && holding == Holding::Gone {
+            let reason = format!("HUBIP {} is not an address of this system any more", hub.ip());
+            self.console(format!("EQACM905W {reason}; it is not the primary node any more"));
+            self.leave_hub(&reason);
+            self.emit(What::Hub { state: HubState::Standalone, hub: Some(hub), reason });
+            self.hub.pause_ns = self.settings.limits.retry_first_ns;
+            self.hub_try();
         }
     }
 
@@ -102,8 +154,9 @@ impl Manager {
     }
 
     pub(super) fn retry_later(&mut self) {
-        let pause = self.hub.pause_ns;
-        self.hub.pause_ns = pause.saturating_mul(2).min(self.settings.limits.retry_most_ns);
+        let whole = self.hub.pause_ns;
+        let pause = whole - (self.chance)(whole / 2).min(whole / 2);
+        self.hub.pause_ns = whole.saturating_mul(2).min(self.settings.limits.retry_most_ns);
         self.set_timer(Subject::HubRetry, pause);
     }
 

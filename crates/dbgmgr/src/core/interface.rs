@@ -14,7 +14,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
 
-/// On which port a connection arrived, or, for `Upstream`, that this Debug Manager dialled it.
+/// On which port a connection arrived, or, for `Upstream` and `Call`, that this Debug Manager dialled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Port {
     /// HOST, the internal port: Debug Miner and debugger, loopback only.
@@ -27,6 +27,8 @@ pub enum Port {
     Handoff,
     /// To the primary.
     Upstream,
+    /// To a place where another primary may be.
+    Call,
 }
 
 /// The two ends of a TCP connection.
@@ -121,12 +123,25 @@ pub enum Input {
     HubBound(Result<(), String>),
     /// The last [`Output::ConnectHub`] failed. (When it does not, the connection is [`Input::Opened`].)
     HubUnreachable(String),
+    /// What HUBIP is to this system: before [`Input::HubBound`] when it was bound, and in answer to [`Output::LookAtHub`].
+    HubAddress(Holding),
     /// No more connections can be accepted, for want of file descriptors.
     Pressure,
     /// Nothing but time has passed.
     Tick,
     /// The operator stops Debug Manager.
     Stop,
+}
+
+/// What an address is to this system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// One of its own, as far as can be seen from here.
+    Own,
+    /// A virtual one (VIPA): other systems may hold the same, now or later.
+    Virtual,
+    /// None of its addresses.
+    Gone,
 }
 
 /// What the core wants the shell to do, in this order.
@@ -156,6 +171,10 @@ pub enum Output {
     BindHub(SocketAddr),
     /// Dial HUBIP:HUBPORT, and report [`Input::Opened`] or [`Input::HubUnreachable`].
     ConnectHub(SocketAddr),
+    /// Say what this address is to this system: [`Input::HubAddress`].
+    LookAtHub(IpAddr),
+    /// Dial this place and report [`Input::Opened`] with [`Port::Call`], or nothing when nobody answers.
+    CallHub(SocketAddr),
     /// Do not listen on the hub's address any more, and forget what is under way of binding and dialling.
     LeaveHub,
     /// Answer the operator: a message of one line or more, none of which has control characters.
@@ -239,9 +258,10 @@ pub struct Limits {
     pub members: usize,
     /// Period of pings from a secondary to the primary; a hub link that is silent for three of them is dead.
     pub ping_ns: u64,
-    /// First pause before the hub is tried again; it doubles up to `retry_most_ns`.
+    /// First pause before the hub is tried again; it doubles up to `retry_most_ns`. Each is shortened by chance, to a half at
+    /// most.
     pub retry_first_ns: u64,
-    /// Longest such pause.
+    /// Longest such pause: the retry period. As often another primary is looked for.
     pub retry_most_ns: u64,
 }
 
@@ -258,7 +278,7 @@ impl Default for Limits {
             registrations: 16_384,
             members: 64,
             ping_ns: 2 * SECOND,
-            retry_first_ns: SECOND,
+            retry_first_ns: SECOND / 4,
             retry_most_ns: 5 * SECOND,
         }
     }

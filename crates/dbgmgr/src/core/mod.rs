@@ -5,8 +5,9 @@
 //! whatever still comes from that connection is ignored.
 //!
 //! One room each: `conns` who is connected, `users` who is logged on where, `sessions` what waits, `timers` until when;
-//! `host` and `engine` what the HOST and CLIENT ports say; `waiting` how a session finds its user; `hub` this system's role,
-//! `primary` and `secondary` the two ends of a hub link, `moving` the way from one hub to another; `operator` the commands.
+//! `host` and `engine` what the HOST and CLIENT ports say; `waiting` how a session finds its user, `resume` how it comes back
+//! after Debug Manager was gone; `hub` this system's role,
+//! `primary` and `secondary` the two ends of a hub link, `rival` what is done about a second primary, `moving` the way from one hub to another; `operator` the commands.
 
 mod conns;
 mod engine;
@@ -16,6 +17,8 @@ mod interface;
 mod moving;
 mod operator;
 mod primary;
+mod resume;
+mod rival;
 mod secondary;
 mod sessions;
 #[cfg(test)]
@@ -39,16 +42,20 @@ use timers::{Subject, Timers};
 use users::Users;
 
 pub use interface::{
-    ConnId, Ends, Input, LONGEST_WAIT, Level, Limits, Message, Output, Port, Reply, Settings, is_of_one_system,
+    ConnId, Ends, Holding, Input, LONGEST_WAIT, Level, Limits, Message, Output, Port, Reply, Settings, is_of_one_system,
 };
 
 /// Where one-time tokens come from: [`Token::random`] in the daemon, something predictable in tests.
 pub type TokenSource = Box<dyn FnMut() -> std::io::Result<Token>>;
 
+/// Some number from 0 to the one that is given: what pauses are shortened by.
+pub type Chance = Box<dyn FnMut(u64) -> u64>;
+
 /// One Debug Manager.
 pub struct Manager {
     settings: Settings,
     new_token: TokenSource,
+    chance: Chance,
     next_session: u64,
     now: u64,
     conns: Conns,
@@ -67,6 +74,7 @@ impl Manager {
             next_session: settings.first_session,
             settings,
             new_token,
+            chance: Box::new(|_| 0),
             now: 0,
             conns: Conns::default(),
             users: Users::default(),
@@ -78,6 +86,13 @@ impl Manager {
         }
     }
 
+    /// Shortens the pauses between tries by chance; without this they are as long as they may be.
+    #[must_use]
+    pub fn with_chance(mut self, chance: Chance) -> Self {
+        self.chance = chance;
+        self
+    }
+
     /// Takes one input at the time `now` (nanoseconds, never going back) and returns what is to be done, in order.
     pub fn handle(&mut self, now: u64, input: Input) -> Vec<Output> {
         self.now = now;
@@ -87,6 +102,7 @@ impl Manager {
         match input {
             Input::Start => self.hub_begin(),
             Input::Opened { conn, port: Port::Upstream, ends } => self.upstream_opened(conn, ends),
+            Input::Opened { conn, port: Port::Call, ends } => self.call_opened(conn, ends),
             Input::Opened { conn, port, ends } => self.opened(conn, port, ends),
             Input::Message { conn, message } => self.message(conn, message),
             Input::Garbage { conn, reason } => self.refuse(conn, RefusalCode::BadMessage, &reason),
@@ -94,6 +110,7 @@ impl Manager {
             Input::LinkDone { engine, result } => self.link_done(engine, result),
             Input::Operator(text) => self.operator(&text),
             Input::HubBound(result) => self.hub_bound(result),
+            Input::HubAddress(holding) => self.hub_address(holding),
             Input::HubUnreachable(reason) => self.hub_standalone(&reason),
             Input::Pressure => {
                 let oldest = self.conns.oldest_unproven_anywhere();
@@ -138,6 +155,7 @@ impl Manager {
             (Stage::Greeted(Role::Manager), Message::Hub(m)) => self.on_new_member(conn, m),
             (Stage::Member, Message::Hub(m)) => self.on_member(conn, m),
             (Stage::Upstream, Message::Hub(m)) => self.on_primary(conn, m),
+            (Stage::Call, Message::Hub(m)) => self.on_called(conn, m),
             _ => self.refuse(conn, RefusalCode::BadMessage, "this message is not expected now"),
         }
     }
@@ -148,7 +166,7 @@ impl Manager {
             Port::Client => &[Role::Engine],
             Port::Hub => &[Role::Manager],
             Port::Handoff => &[Role::Debugger],
-            Port::Upstream => &[],
+            Port::Upstream | Port::Call => &[],
         };
         if hello.version != VERSION {
             let reason = format!("version {} of the messages was found, {VERSION} was expected", hello.version);
@@ -178,6 +196,8 @@ impl Manager {
             Subject::Silence(conn) => self.close(conn, "nothing was heard on the hub link for three ping periods"),
             Subject::Ping => self.ping(),
             Subject::HubRetry => self.hub_try(),
+            Subject::HubAddress => self.look_at_hub(),
+            Subject::HubRival => self.look_for_rivals(),
         }
     }
 
@@ -200,7 +220,7 @@ impl Manager {
             (Port::Host, _) => Reply::Debugger(ToDebugger::Refused(refused)),
             (Port::Client, _) => Reply::Engine(ToEngine::Refused(refused)),
             (Port::Handoff, _) => Reply::Claimant(ToClaimant::Refused(refused)),
-            (Port::Hub | Port::Upstream, _) => Reply::Hub(HubMessage::Refused(refused)),
+            (Port::Hub | Port::Upstream | Port::Call, _) => Reply::Hub(HubMessage::Refused(refused)),
         };
         self.send(conn, reply);
         if let (Port::Client, Some(ends)) = (port, ends) {
@@ -225,7 +245,7 @@ impl Manager {
         self.timers.clear(&Subject::Silence(conn));
         let Some(gone) = self.conns.remove(conn) else { return };
         match gone.stage {
-            Stage::Silent | Stage::Greeted(_) => {}
+            Stage::Silent | Stage::Greeted(_) | Stage::Call => {}
             Stage::Miner(user) => self.miner_gone(conn, &user),
             Stage::Debugger(session) => self.debugger_done(&session, "debugger_gone"),
             Stage::Engine(session) => self.engine_gone(conn, &session, reason),
@@ -235,11 +255,17 @@ impl Manager {
         }
     }
 
-    /// The operator's stop. Linked sessions are not disturbed: their sockets are not ours any more.
+    /// Is a client's socket on its way to a debugger? After [`Input::Stop`] it is worth waiting a moment for that.
+    pub fn is_passing(&self) -> bool {
+        self.sessions.iter().any(|(_, session)| matches!(session.state, sessions::State::Passing { .. }))
+    }
+
+    /// The operator's stop ends no session: what runs has its socket, and what waits is announced again by its debugger to
+    /// the Debug Manager that comes next. An engine whose debugger has not claimed yet is told to come back.
     fn stop(&mut self) {
-        use sessions::State;
-        for session in self.sessions.select(|state| !matches!(state, State::Passing { .. } | State::Linked { .. })) {
-            self.end(&session, "cancelled");
+        for (id, engine) in self.sessions.attached() {
+            self.set_state(&id, sessions::State::Dormant { asked: None });
+            self.refuse(engine, RefusalCode::NotWaiting, "Debug Manager is stopped; the session goes on waiting");
         }
     }
 

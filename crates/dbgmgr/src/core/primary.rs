@@ -74,7 +74,12 @@ impl Seeks {
 
 impl Manager {
     pub(super) fn on_new_member(&mut self, link: ConnId, message: HubMessage) {
-        let HubMessage::Join { system } = message else { return self.unexpected(link) };
+        let system = match message {
+            HubMessage::Join { system } => system,
+            HubMessage::Who { .. } => return self.say_who(link),
+            HubMessage::Move { hub, moves } => return self.told_by_rival(link, hub, moves),
+            _ => return self.unexpected(link),
+        };
         // It was on the way when the hub moved.
         if self.hub.state != HubState::Primary {
             return self.refuse(link, RefusalCode::Role, "this Debug Manager is not the primary node any more");
@@ -84,8 +89,8 @@ impl Manager {
         }
         self.proven(link, Stage::Member);
         self.hub.members.insert(link, Member { system, users: 0 });
-        let system = self.settings.system.clone();
-        self.send_hub(link, HubMessage::Welcome { system });
+        let (system, moves) = (self.settings.system.clone(), self.hub.moves);
+        self.send_hub(link, HubMessage::Welcome { system, moves });
         self.heard(link);
     }
 
@@ -102,11 +107,15 @@ impl Manager {
             }
             HubMessage::Delivered { session, system } => self.delivered(link, &session, system),
             HubMessage::Undelivered { session } => self.undelivered(link, &session),
-            HubMessage::Move { hub } => self.move_by_message(link, hub),
+            HubMessage::Move { hub, moves } => self.move_by_message(link, hub, moves),
             HubMessage::Ping {} => self.send_hub(link, HubMessage::Pong {}),
             HubMessage::Pong {} => {}
             HubMessage::Refused(refused) => self.close(link, &refused.reason),
-            HubMessage::Join { .. } | HubMessage::Welcome { .. } | HubMessage::Notify { .. } => self.unexpected(link),
+            HubMessage::Join { .. }
+            | HubMessage::Welcome { .. }
+            | HubMessage::Notify { .. }
+            | HubMessage::Who { .. }
+            | HubMessage::Here { .. } => self.unexpected(link),
         }
     }
 
@@ -161,7 +170,7 @@ impl Manager {
     /// Brings a session that nobody was told of to where its user is, if that is known.
     fn route_seek(&mut self, id: &SessionId) {
         let Some(seek) = self.seeks.all.get_mut(id).filter(|s| s.at.is_none()) else { return };
-        let Some(place) = self.users.find(&seek.notice.user) else { return };
+        let Some(place) = self.users.latest(&seek.notice.user) else { return };
         seek.at = Some(place);
         let (notice, from) = (seek.notice.clone(), seek.from);
         match place {

@@ -26,7 +26,11 @@ impl Manager {
             HubMessage::Refused(refused) => {
                 return self.close(link, &format!("the primary said no: {}", refused.reason));
             }
-            HubMessage::Welcome { system } if !welcomed => self.welcomed(link, system),
+            HubMessage::Welcome { system, moves } if !welcomed => {
+                // One that was started later has seen none of them.
+                self.hub.moves = self.hub.moves.max(moves);
+                self.welcomed(link, system);
+            }
             _ if !welcomed => return self.unexpected(link),
             HubMessage::Notify { notice } => self.asked_to_notify(link, &notice),
             HubMessage::Delivered { session, .. } => self.told(&session, Told::Remote(link)),
@@ -35,7 +39,7 @@ impl Manager {
                     self.set_state(&session, State::Dormant { asked: Some(link) });
                 }
             }
-            HubMessage::Move { hub } => return self.move_by_message(link, hub),
+            HubMessage::Move { hub, moves } => return self.move_by_message(link, hub, moves),
             HubMessage::Ping {} => self.send_hub(link, HubMessage::Pong {}),
             HubMessage::Pong {} => {}
             _ => return self.unexpected(link),
@@ -52,6 +56,7 @@ impl Manager {
         self.hub.primary = Some(primary);
         self.set_role(HubState::Secondary, "");
         self.set_timer(Subject::Ping, self.settings.limits.ping_ns);
+        self.set_timer(Subject::HubRival, self.settings.limits.retry_most_ns);
         for user in self.users.locals() {
             self.send_hub(link, HubMessage::UserOn { user });
         }
@@ -97,6 +102,7 @@ impl Manager {
             self.hub.upstream = None;
             self.hub.primary = None;
             self.timers.clear(&Subject::Ping);
+            self.timers.clear(&Subject::HubRival);
             self.set_role(HubState::Standalone, reason);
             self.retry_later();
         }

@@ -41,10 +41,13 @@ pub(crate) enum State {
     },
     /// The debugger has the socket; kept for the display.
     Linked {
-        /// The engine's connection, which is not ours any more.
+        /// The engine's connection, which is not ours any more; or [`PASSED_ON_BEFORE`].
         engine: ConnId,
     },
 }
+
+/// In place of the engine's connection, when an earlier Debug Manager has passed it on. No connection has this number.
+pub(crate) const PASSED_ON_BEFORE: ConnId = ConnId(0);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
@@ -79,7 +82,9 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
+    /// Puts a session in; one that was announced again has not ended after all.
     pub(crate) fn insert(&mut self, id: SessionId, session: Session) {
+        self.ended.retain(|ended| *ended != id);
         self.by_user.entry(session.user.clone()).or_default().insert(id.clone());
         self.all.insert(id, session);
     }
@@ -135,6 +140,12 @@ impl Sessions {
     /// Sessions in a state that `wanted` picks, with their users.
     pub(crate) fn select(&self, wanted: impl Fn(&State) -> bool) -> Vec<SessionId> {
         self.all.iter().filter(|(_, s)| wanted(&s.state)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Sessions with an engine and without a claim, and the engine.
+    pub(crate) fn attached(&self) -> Vec<(SessionId, ConnId)> {
+        let engine = |s: &Session| if let State::Attached { engine } = s.state { Some(engine) } else { None };
+        self.all.iter().filter_map(|(id, s)| Some((id.clone(), engine(s)?))).collect()
     }
 
     /// All sessions.

@@ -1,14 +1,20 @@
 //! The core without a kernel.
 
 mod cluster;
+mod faults;
 mod hub;
 mod limits;
 mod local;
 mod moving;
 mod operator;
 mod random;
+mod resume;
+mod rival;
+mod twice;
 
-use dbm_protocol::engine::FromEngine;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dbm_protocol::engine::{FromEngine, ToEngine};
 use dbm_protocol::handoff::{FromClaimant, ToClaimant};
 use dbm_protocol::host::{FromDebugger, FromMiner, ToDebugger, ToMiner};
 use dbm_protocol::{Hello, Notice, RefusalCode, Role, SessionId, Token, UserId};
@@ -48,10 +54,11 @@ pub(super) fn user(name: &str) -> UserId {
 
 impl World {
     pub(super) fn new(settings: Settings) -> Self {
-        let mut last = 0_u128;
-        let tokens = move || {
-            last += 1;
-            Ok(Token::from_bytes(last.to_be_bytes()))
+        // No two are the same, not even of two Debug Managers.
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let tokens = || {
+            let last = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+            Ok(Token::from_bytes(u128::from(last).to_be_bytes()))
         };
         let manager = Manager::new(settings, Box::new(tokens));
         Self { manager, now: 1, log: Vec::new(), last_conn: 0 }

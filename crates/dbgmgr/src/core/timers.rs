@@ -21,6 +21,10 @@ pub(crate) enum Subject {
     Ping,
     /// Time to try the hub again.
     HubRetry,
+    /// Time for a primary to see whether HUBIP is still its own.
+    HubAddress,
+    /// Time to look for another primary.
+    HubRival,
 }
 
 #[derive(Debug, Default)]

@@ -1,11 +1,13 @@
 //! The register of users: who is logged on where, and what each registration was told.
 //!
 //! What happens when a user is logged on twice, or on two systems, is not documented by IBM. Our policy: a registration on
-//! this system goes before one on another system, and among those the most recent is the one that is told.
+//! the session's own system goes before all others, and among several the most recent one is told: on one system the one that
+//! registered there last, across systems the one that the primary has heard of last. When the one that was told is gone
+//! before its client has dialled, the next one by the same rule is told. A session is told to one at a time.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use dbm_protocol::{SessionId, UserId};
+use dbm_protocol::{Notice, SessionId, Token, UserId};
 
 use super::ConnId;
 
@@ -21,7 +23,8 @@ pub(crate) enum Place {
 #[derive(Debug)]
 struct Registration {
     place: Place,
-    told: VecDeque<SessionId>,
+    /// Sessions, each with its token: one that is announced again after its Debug Manager was gone has a new one.
+    told: VecDeque<(SessionId, Token)>,
 }
 
 /// How many sessions a registration remembers that it was told of.
@@ -60,23 +63,24 @@ impl Users {
         self.of(user).find_map(|p| if let Place::Local(conn) = p { Some(conn) } else { None })
     }
 
-    /// Whom a primary has to ask: this system, else the system of the most recent registration.
-    pub(crate) fn find(&self, user: &UserId) -> Option<Place> {
-        self.local(user).map(Place::Local).or_else(|| self.of(user).next())
+    /// Where the user has registered last. (A session's own system goes before; it looks at [`Self::local`] first.)
+    pub(crate) fn latest(&self, user: &UserId) -> Option<Place> {
+        self.of(user).next()
     }
 
     /// Notes that a Debug Miner is told of a session; was that news? (After a hub link has broken and come back, the same
     /// session may be asked for again, and a client should not be told twice.)
-    pub(crate) fn tell(&mut self, user: &UserId, miner: ConnId, session: &SessionId) -> bool {
-        let list = self.by_user.get_mut(user).into_iter().flatten();
+    pub(crate) fn tell(&mut self, miner: ConnId, notice: &Notice) -> bool {
+        let told = (notice.session.clone(), notice.token.clone());
+        let list = self.by_user.get_mut(&notice.user).into_iter().flatten();
         for registration in list.filter(|r| r.place == Place::Local(miner)) {
-            if registration.told.contains(session) {
+            if registration.told.contains(&told) {
                 return false;
             }
             if registration.told.len() == REMEMBERED {
                 registration.told.pop_front();
             }
-            registration.told.push_back(session.clone());
+            registration.told.push_back(told.clone());
         }
         true
     }
@@ -125,20 +129,21 @@ mod tests {
     #[test]
     fn this_system_goes_first_and_then_the_most_recent() {
         let (mut users, ibm) = (Users::default(), user("IBMUSER"));
-        assert_eq!(users.find(&ibm), None);
+        assert_eq!(users.latest(&ibm), None);
         users.add(ibm.clone(), Place::Member(ConnId(1)));
         users.add(ibm.clone(), Place::Member(ConnId(2)));
-        assert_eq!(users.find(&ibm), Some(Place::Member(ConnId(2))));
+        assert_eq!(users.latest(&ibm), Some(Place::Member(ConnId(2))));
         users.add(ibm.clone(), Place::Local(ConnId(3)));
         users.add(ibm.clone(), Place::Local(ConnId(4)));
+        assert_eq!(users.latest(&ibm), Some(Place::Local(ConnId(4))));
         users.add(ibm.clone(), Place::Member(ConnId(5)));
-        assert_eq!(users.find(&ibm), Some(Place::Local(ConnId(4))));
+        assert_eq!((users.latest(&ibm), users.local(&ibm)), (Some(Place::Member(ConnId(5))), Some(ConnId(4))));
         assert!(users.remove(&ibm, Place::Local(ConnId(4))));
         assert!(!users.remove(&ibm, Place::Local(ConnId(4))));
         assert_eq!(users.local(&ibm), Some(ConnId(3)));
         assert_eq!((users.registrations(), users.registrations_of(&ibm)), (1, 1));
         assert!(users.remove(&ibm, Place::Local(ConnId(3))));
-        assert_eq!(users.find(&ibm), Some(Place::Member(ConnId(5))));
+        assert_eq!(users.latest(&ibm), Some(Place::Member(ConnId(5))));
         assert_eq!((users.of_member(ConnId(1)), users.locals()), (vec![ibm], vec![]));
     }
 
@@ -146,11 +151,19 @@ mod tests {
     fn a_registration_is_told_once_and_does_not_remember_for_ever() {
         let (mut users, ibm) = (Users::default(), user("IBMUSER"));
         users.add(ibm.clone(), Place::Local(ConnId(1)));
-        let session = |n: usize| format!("SYS.{n}").parse::<SessionId>().expect("session");
-        assert!(users.tell(&ibm, ConnId(1), &session(0)));
-        assert!(!users.tell(&ibm, ConnId(1), &session(0)));
+        let notice = |n: usize, token: u8| Notice {
+            session: format!("SYS.{n}").parse().expect("session"),
+            user: user("IBMUSER"),
+            job: "J".parse().expect("job"),
+            system: "SYS".parse().expect("system"),
+            port: 5335,
+            token: Token::from_bytes([token; 16]),
+        };
+        assert!(users.tell(ConnId(1), &notice(0, 0)));
+        assert!(!users.tell(ConnId(1), &notice(0, 0)));
+        assert!(users.tell(ConnId(1), &notice(0, 1)), "the first token is worth nothing any more");
         for n in 1..=REMEMBERED {
-            assert!(users.tell(&ibm, ConnId(1), &session(n)));
+            assert!(users.tell(ConnId(1), &notice(n, 0)));
         }
         assert_eq!(users.by_user[&ibm][0].told.len(), REMEMBERED);
     }

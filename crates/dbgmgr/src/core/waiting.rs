@@ -4,7 +4,7 @@
 //! documented; here they are two phases of the same length, waiting for the user and waiting for the engine. The second
 //! begins when the user is told for the first time and is not prolonged when he has to be told again.
 
-use dbm_protocol::host::{Phase, ToDebugger, ToMiner};
+use dbm_protocol::host::{Canceller, Phase, ToDebugger, ToMiner};
 use dbm_protocol::hub::HubMessage;
 use dbm_protocol::{Notice, RefusalCode, SessionId, UserId};
 use evidence::{HubState, What};
@@ -50,7 +50,7 @@ impl Manager {
                 Some(link)
             }
             HubState::Primary => {
-                let Some(Place::Member(link)) = self.users.find(&notice.user) else { return None };
+                let Some(Place::Member(link)) = self.users.latest(&notice.user) else { return None };
                 self.emit(asked);
                 self.notify_member(link, notice);
                 Some(link)
@@ -61,7 +61,7 @@ impl Manager {
 
     /// Figure 4, step 6.
     pub(super) fn tell_miner(&mut self, miner: ConnId, notice: &Notice) {
-        if self.users.tell(&notice.user, miner, &notice.session) {
+        if self.users.tell(miner, notice) {
             self.send(miner, Reply::Miner(ToMiner::SessionWaiting { notice: notice.clone() }));
             self.emit(What::MinerNotified {
                 session: notice.session.to_string(),
@@ -103,14 +103,30 @@ impl Manager {
 
     pub(super) fn waited_too_long(&mut self, id: &SessionId) {
         let Some(session) = self.sessions.get(id) else { return };
-        let (phase, how) = match session.state {
-            State::Dormant { .. } => (Phase::Register, "timed_out_register"),
-            State::Told(_) => (Phase::Engine, "timed_out_engine"),
-            _ => return,
+        match session.state {
+            State::Dormant { .. } => self.timed_out(id, Phase::Register),
+            State::Told(_) => self.timed_out(id, Phase::Engine),
+            _ => {}
+        }
+    }
+
+    /// The job is told which phase ran out.
+    pub(super) fn timed_out(&mut self, id: &SessionId, phase: Phase) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let how = match phase {
+            Phase::Register => "timed_out_register",
+            Phase::Engine => "timed_out_engine",
         };
         let debugger = session.debugger;
         self.send(debugger, Reply::Debugger(ToDebugger::TimedOut { phase }));
         self.end(id, how);
+    }
+
+    /// Somebody does not want a session that waits; the debugger is told who.
+    pub(super) fn cancel_waiting(&mut self, id: &SessionId, by: Canceller) {
+        let Some(debugger) = self.sessions.get(id).map(|session| session.debugger) else { return };
+        self.send(debugger, Reply::Debugger(ToDebugger::Cancelled { by }));
+        self.end(id, "cancelled");
     }
 
     /// Tells the primary that the session does not wait any more, if it was asked to look for the user.

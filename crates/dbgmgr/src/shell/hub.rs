@@ -61,6 +61,16 @@ impl HubPort {
         });
     }
 
+    /// Dials a place where another primary may be. Nothing comes of it when nobody answers.
+    pub(super) fn call(&self, place: SocketAddr) {
+        let core = self.core.clone();
+        tokio::spawn(async move {
+            if let Ok(Ok(stream)) = timeout(DIAL, dial(place)).await {
+                let _ = core.send(Event::Tcp { port: Port::Call, stream }).await;
+            }
+        });
+    }
+
     fn begin(&mut self, attempt: impl Future<Output = Outcome> + Send + 'static) {
         self.give_up();
         let (core, number) = (self.core.clone(), self.attempt);

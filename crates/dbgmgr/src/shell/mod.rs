@@ -4,6 +4,8 @@
 //! debuggers on the handoff socket, `control` for the operator); all they read goes through one bounded channel to the core, in one place (`run`).
 
 mod accept;
+mod address;
+mod chance;
 mod control;
 mod duplex;
 mod handover;

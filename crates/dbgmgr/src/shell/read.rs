@@ -16,7 +16,9 @@ async fn message(
     role: Option<Role>,
 ) -> Result<Option<Message>, FrameError> {
     Ok(match (port, role) {
-        (Port::Upstream, _) | (Port::Hub, Some(Role::Manager)) => frame::read(stream).await?.map(Message::Hub),
+        (Port::Upstream | Port::Call, _) | (Port::Hub, Some(Role::Manager)) => {
+            frame::read(stream).await?.map(Message::Hub)
+        }
         (_, None) => frame::read::<Hello>(stream).await?.map(Message::Hello),
         (Port::Host, Some(Role::Miner)) => frame::read(stream).await?.map(Message::Miner),
         (Port::Host, Some(Role::Debugger)) => frame::read(stream).await?.map(Message::Debugger),
@@ -40,7 +42,7 @@ pub(super) async fn messages(
 ) {
     let mut role = None;
     for number in 0..most {
-        let proven = number >= 2 || port == Port::Upstream;
+        let proven = number >= 2 || matches!(port, Port::Upstream | Port::Call);
         let mut limited = (&mut *stream).take(if proven { u64::MAX } else { LONGEST_FIRST });
         let (input, last) = match message(&mut limited, port, role).await {
             Ok(Some(message)) => {

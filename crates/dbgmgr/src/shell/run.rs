@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::time::Duration;
 
+use dbm_protocol::engine::ToEngine;
+use dbm_protocol::handoff::Linked;
 use dbm_protocol::{SystemName, Token, frame};
 use evidence::{Emitter, What, monotonic_ns};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -16,7 +18,7 @@ use super::duplex::Duplex;
 use super::handover::{self, Order};
 use super::hub::{HubPort, Outcome};
 use super::metrics::Metrics;
-use super::{Fatal, SetLevel, accept, control, scrape, service, start};
+use super::{Fatal, SetLevel, accept, address, chance, control, scrape, service, start};
 use crate::config::Config;
 use crate::core::{ConnId, Ends, Input, Level, Limits, Manager, Output, Port, Reply, Settings};
 
@@ -60,6 +62,9 @@ struct Shell {
 /// How long an operator who stops Debug Manager has for reading that it stops.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
+/// How long a stop waits for the client's sockets that are on their way to debuggers.
+const DRAIN: Duration = Duration::from_secs(1);
+
 /// Takes everything, runs until the stop, gives everything back.
 pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) -> Result<(), Fatal> {
     let mut term = signal(SignalKind::terminate()).map_err(|e| Fatal(format!("signals: {e}")))?;
@@ -87,7 +92,7 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
         first_session: monotonic_ns() / 1000,
         limits: Limits::default(),
     };
-    let manager = Manager::new(settings, Box::new(Token::random));
+    let manager = Manager::new(settings, Box::new(Token::random)).with_chance(Box::new(chance::up_to));
     let hub = HubPort::new(core.clone());
     let (handles, message) = (HashMap::new(), Vec::new());
     let metrics = Metrics::new();
@@ -111,6 +116,7 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
     }
     service::stopping();
     shell.input(Input::Stop);
+    shell.drain(&mut events).await;
     for path in [&held.handoff_path, &held.control_path] {
         let _ = std::fs::remove_file(path);
     }
@@ -153,6 +159,22 @@ impl Shell {
         None
     }
 
+    /// Lets what is on its way arrive.
+    async fn drain(&mut self, events: &mut mpsc::Receiver<Event>) {
+        let all_arrived = async {
+            while self.manager.is_passing()
+                && let Some(event) = events.recv().await
+            {
+                self.event(event);
+            }
+        };
+        if timeout(DRAIN, all_arrived).await.is_err() {
+            tracing::warn!(
+                "a client's socket was still on its way after {DRAIN:?}; its debugger announces the session again"
+            );
+        }
+    }
+
     fn next_conn(&mut self) -> ConnId {
         self.last_conn += 1;
         ConnId(self.last_conn)
@@ -183,9 +205,10 @@ impl Shell {
     }
 
     fn hub_listens(&mut self, listener: TcpListener) {
-        let result = listener.local_addr().map_err(|e| e.to_string()).map(|address| {
-            self.emitter.emit(What::Listening { role: "hub".to_owned(), address });
-            self.hub.listen(listener, address);
+        let result = listener.local_addr().map_err(|e| e.to_string()).map(|at| {
+            self.emitter.emit(What::Listening { role: "hub".to_owned(), address: at });
+            self.hub.listen(listener, at);
+            self.input(Input::HubAddress(address::holding(at.ip())));
         });
         self.input(Input::HubBound(result));
     }
@@ -201,32 +224,29 @@ impl Shell {
             }
             for output in self.manager.handle(monotonic_ns(), input) {
                 tracing::debug!(?output);
-                if let Err((conn, reason)) = self.carry_out(output) {
-                    inputs.push(Input::Closed { conn, reason });
-                }
+                inputs.extend(self.carry_out(output));
             }
         }
     }
 
-    fn carry_out(&mut self, output: Output) -> Result<(), (ConnId, String)> {
+    /// Does as the core says; returns what it has to know of it at once.
+    fn carry_out(&mut self, output: Output) -> Option<Input> {
         match output {
-            Output::Send { conn, reply } => self.send(conn, &reply).map_err(|reason| (conn, reason))?,
+            Output::Send { conn, reply } => {
+                return self.send(conn, &reply).err().map(|reason| Input::Closed { conn, reason });
+            }
             Output::Close(conn) => {
                 self.handles.remove(&conn);
             }
             Output::Link { engine, handoff, accepted, linked } => {
-                let (Some(Handle::Handover(to)), Some(Handle::Handover(via))) =
-                    (self.handles.get(&engine), self.handles.get(&handoff))
-                else {
-                    return Err((engine, "a connection ended before the two were linked".to_owned()));
-                };
-                let accepted = frame::encode(&Reply::Engine(accepted)).map_err(|e| (engine, e.to_string()))?;
-                let order = Order::Link { accepted, linked, handoff: via.clone() };
-                to.send(order).map_err(|_| (engine, "the engine's connection ended".to_owned()))?;
+                let ordered = self.order_link(engine, handoff, accepted, linked);
+                return ordered.err().map(|reason| Input::Closed { conn: engine, reason });
             }
             Output::BindHub(hub) => self.hub.bind(hub),
             Output::ConnectHub(hub) => self.hub.dial(hub),
             Output::LeaveHub => self.hub.leave(),
+            Output::LookAtHub(ip) => return Some(Input::HubAddress(address::holding(ip))),
+            Output::CallHub(place) => self.hub.call(place),
             Output::Reply(lines) => self.message = lines,
             Output::Log(level) => (self.set_level)(level),
             Output::Shutdown => self.stopping = true,
@@ -236,7 +256,18 @@ impl Shell {
             }
             Output::Console(text) => say(&text),
         }
-        Ok(())
+        None
+    }
+
+    fn order_link(&self, engine: ConnId, handoff: ConnId, accepted: ToEngine, linked: Linked) -> Result<(), String> {
+        let (Some(Handle::Handover(to)), Some(Handle::Handover(via))) =
+            (self.handles.get(&engine), self.handles.get(&handoff))
+        else {
+            return Err("a connection ended before the two were linked".to_owned());
+        };
+        let accepted = frame::encode(&Reply::Engine(accepted)).map_err(|e| e.to_string())?;
+        let order = Order::Link { accepted, linked, handoff: via.clone() };
+        to.send(order).map_err(|_| "the engine's connection ended".to_owned())
     }
 
     fn send(&self, conn: ConnId, reply: &Reply) -> Result<(), String> {

@@ -15,7 +15,7 @@ pub(super) fn number(session: &SessionId) -> &str {
 }
 
 /// One line of a session, in the shapes of the books. The numbers in parentheses, on z/OS presumably socket descriptors, are
-/// those of the connections as Debug Manager counts them. While the socket is on its way to the debugger the session is not
+/// those of the connections as Debug Manager counts them; Engine(0) was passed on by an earlier Debug Manager. While the socket is on its way to the debugger the session is not
 /// active yet.
 fn line(id: &SessionId, session: &Session) -> String {
     let (user, number, probe) = (&session.user, number(id), session.debugger.0);
@@ -62,7 +62,8 @@ impl Manager {
         let reason: String = hub.reason.chars().flat_map(char::escape_default).take(300).collect();
         match hub.state {
             HubState::Primary => {
-                let mut lines = vec![format!("EQACM913I Hub: primary node at {at}"), here("primary")];
+                let but = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+                let mut lines = vec![format!("EQACM913I Hub: primary node at {at}{but}"), here("primary")];
                 let members = hub.members.values();
                 lines.extend(members.map(|m| format!("System:{} secondary, {}", m.system, users(m.users))));
                 lines

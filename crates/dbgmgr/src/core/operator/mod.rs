@@ -24,11 +24,11 @@ mod display;
 
 use std::net::SocketAddr;
 
-use dbm_protocol::host::ToDebugger;
-use dbm_protocol::{RefusalCode, Refused, SessionId, UserId};
+use dbm_protocol::host::Canceller;
+use dbm_protocol::{SessionId, UserId};
 use evidence::HubState;
 
-use super::{Level, Manager, Output, Reply};
+use super::{Level, Manager, Output};
 use command::{Command, parse, shown};
 
 impl Level {
@@ -136,10 +136,7 @@ impl Manager {
     fn cancel(&mut self, id: &SessionId) -> String {
         let Some(session) = self.sessions.get(id) else { return String::new() };
         let done = format!("Session {id} of user {}, job {}, is cancelled", session.user, session.job);
-        let (debugger, reason) = (session.debugger, format!("session {id} was cancelled by the operator"));
-        let refused = Refused { code: RefusalCode::NotWaiting, reason };
-        self.send(debugger, Reply::Debugger(ToDebugger::Refused(refused)));
-        self.end(id, "cancelled");
+        self.cancel_waiting(id, Canceller::Operator);
         done
     }
 }

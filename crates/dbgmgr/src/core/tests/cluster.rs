@@ -1,6 +1,6 @@
 //! Several Debug Managers, wired together without a kernel.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use evidence::HubState;
@@ -12,6 +12,11 @@ pub(super) struct Cluster {
     pub(super) nodes: Vec<World>,
     /// The system that owns 9.9.9.1, if one does; 9.9.9.2 is the second system's, and so on.
     pub(super) owner: Option<usize>,
+    /// Others who hold 9.9.9.1 as well; who dials it gets one after the other.
+    pub(super) also: BTreeSet<usize>,
+    /// Systems that reach nobody, and nobody reaches them.
+    cut_off: BTreeSet<usize>,
+    turn: usize,
     wires: BTreeMap<(usize, ConnId), (usize, ConnId)>,
     seen: Vec<usize>,
 }
@@ -27,7 +32,23 @@ impl Cluster {
     /// `count` systems LPAR1, LPAR2, ...; the first owns HUBIP.
     pub(super) fn new(count: usize) -> Self {
         let nodes = (0..count).map(node).collect();
-        let mut cluster = Self { nodes, owner: Some(0), wires: BTreeMap::new(), seen: vec![0; count] };
+        let mut cluster = Self::none_started(nodes, count);
+        for n in 0..count {
+            cluster.nodes[n].feed(Input::Start);
+            cluster.settle();
+        }
+        cluster
+    }
+
+    fn none_started(nodes: Vec<World>, count: usize) -> Self {
+        let (also, cut_off, wires) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        Self { nodes, owner: Some(0), also, cut_off, turn: 0, wires, seen: vec![0; count] }
+    }
+
+    /// As `new`, but all systems hold 9.9.9.1 that `also` names.
+    pub(super) fn with_holders(count: usize, also: &[usize]) -> Self {
+        let mut cluster = Self::none_started((0..count).map(node).collect(), count);
+        cluster.also = also.iter().copied().collect();
         for n in 0..count {
             cluster.nodes[n].feed(Input::Start);
             cluster.settle();
@@ -56,12 +77,37 @@ impl Cluster {
         }
     }
 
-    fn owner_of(&self, hub: SocketAddr) -> Option<usize> {
-        let IpAddr::V4(ip) = hub.ip() else { return None };
+    /// Who holds an address.
+    fn holders(&self, ip: IpAddr) -> Vec<usize> {
+        let IpAddr::V4(ip) = ip else { return Vec::new() };
         match usize::from(ip.octets()[3]) {
-            1 => self.owner,
-            n => Some(n - 1).filter(|n| *n < self.nodes.len()),
+            1 => self.owner.into_iter().chain(self.also.iter().copied()).collect(),
+            n => Some(n - 1).filter(|n| *n < self.nodes.len()).into_iter().collect(),
         }
+    }
+
+    fn holding(&self, n: usize, ip: IpAddr) -> Holding {
+        match self.holders(ip).contains(&n) {
+            true if self.also.is_empty() => Holding::Own,
+            true => Holding::Virtual,
+            false => Holding::Gone,
+        }
+    }
+
+    /// Whom system `n` gets when it dials a place, and its own number of the connection.
+    fn dial(&mut self, n: usize, hub: SocketAddr) -> Option<ConnId> {
+        let holders = self.holders(hub.ip());
+        self.turn += 1;
+        let owner = *holders.get(self.turn % holders.len().max(1))?;
+        let cut_off = self.cut_off.contains(&n) || self.cut_off.contains(&owner);
+        if cut_off || holders.contains(&n) || !self.is_primary_at(owner, hub) {
+            return None;
+        }
+        let here = self.nodes[n].next_conn();
+        let there = self.nodes[owner].open(Port::Hub);
+        self.wires.insert((n, here), (owner, there));
+        self.wires.insert((owner, there), (n, here));
+        Some(here)
     }
 
     fn is_primary_at(&self, n: usize, hub: SocketAddr) -> bool {
@@ -74,15 +120,23 @@ impl Cluster {
             // As the shell does, nothing is reported of an attempt that was given up.
             Output::BindHub(hub) | Output::ConnectHub(hub) if self.nodes[n].manager.settings.hub != Some(hub) => {}
             Output::BindHub(hub) => {
-                let result = if self.owner_of(hub) == Some(n) { Ok(()) } else { Err("not here".to_owned()) };
+                let holding = self.holding(n, hub.ip());
+                self.nodes[n].feed(Input::HubAddress(holding));
+                let result = if holding == Holding::Gone { Err("not here".to_owned()) } else { Ok(()) };
                 self.nodes[n].feed(Input::HubBound(result));
             }
-            Output::ConnectHub(hub) => match self.owner_of(hub).filter(|&o| self.is_primary_at(o, hub)) {
-                Some(owner) => {
-                    let here = self.nodes[n].next_conn();
-                    let there = self.nodes[owner].open(Port::Hub);
-                    self.wires.insert((n, here), (owner, there));
-                    self.wires.insert((owner, there), (n, here));
+            Output::LookAtHub(ip) => {
+                let holding = self.holding(n, ip);
+                self.nodes[n].feed(Input::HubAddress(holding));
+            }
+            Output::CallHub(place) => {
+                if let Some(conn) = self.dial(n, place) {
+                    let ends = Some(Ends { peer: place, local: ([9, 9, 9, 99], 1).into() });
+                    self.nodes[n].feed(Input::Opened { conn, port: Port::Call, ends });
+                }
+            }
+            Output::ConnectHub(hub) => match self.dial(n, hub) {
+                Some(here) => {
                     self.nodes[n].feed(Input::Opened { conn: here, port: Port::Upstream, ends: None });
                 }
                 None => {
@@ -133,9 +187,30 @@ impl Cluster {
         self.settle();
     }
 
-    /// The links of a system are still there, and nothing goes over them any more.
-    pub(super) fn freeze(&mut self, n: usize) {
+    /// A system is cut off: its links are still there at both ends, and nothing goes over them any more.
+    pub(super) fn cut_off(&mut self, n: usize) {
         self.wires.retain(|from, to| from.0 != n && to.0 != n);
+        self.unreachable(n);
+    }
+
+    /// What a system dials from now on does not answer, and nobody reaches it.
+    pub(super) fn unreachable(&mut self, n: usize) {
+        self.cut_off.insert(n);
+    }
+
+    /// Nobody is cut off any more.
+    pub(super) fn heal(&mut self) {
+        self.cut_off.clear();
+    }
+
+    /// A session crosses the hub from system to system.
+    pub(super) fn crosses(&mut self, from: usize, to: usize) {
+        let name = format!("U{from}{to}");
+        let miner = self.nodes[to].miner(&name);
+        self.settle();
+        self.nodes[from].job(&name);
+        self.settle();
+        assert_eq!(self.nodes[to].notices(miner).len(), 1, "from {from} to {to}");
     }
 
     pub(super) fn pass(&mut self, ns: u64) {

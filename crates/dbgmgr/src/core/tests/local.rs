@@ -1,6 +1,6 @@
 //! One system: registration, waiting, linking.
 
-use dbm_protocol::host::Phase;
+use dbm_protocol::host::{Canceller, Phase};
 
 use super::*;
 
@@ -161,16 +161,79 @@ fn a_claim_needs_its_secret_and_is_made_once_at_a_time() {
 }
 
 #[test]
-fn the_stop_ends_what_waits_and_leaves_what_is_linked() {
+fn the_stop_ends_no_session() {
     let mut w = World::alone();
     let miner = w.miner("IBMUSER");
     let linked = w.job("IBMUSER");
     w.claim(&linked);
     let token = w.notices(miner)[0].token.clone();
     let (engine, _) = w.attach("IBMUSER", &linked.session, &token);
+    assert!(w.manager.is_passing());
     w.feed(Input::LinkDone { engine, result: Ok(()) });
-    w.job("OTHER");
+    assert!(!w.manager.is_passing());
+    let waits = w.job("OTHER");
+    let unclaimed = w.job("IBMUSER");
+    let token = w.notices(miner)[1].token.clone();
+    let (engine, _) = w.attach("IBMUSER", &unclaimed.session, &token);
     let out = w.feed(Input::Stop);
+    assert_eq!(endings(&out), Vec::<String>::new());
+    assert_eq!(refusal(&out), Some(RefusalCode::NotWaiting), "the engine is told to come back");
+    assert!(out.contains(&Output::Close(engine)));
+    for job in [linked, waits, unclaimed] {
+        assert!(!out.contains(&Output::Close(job.conn)));
+        assert_eq!(replies(&out, job.conn), [], "the debugger is not told anything; it announces the session again");
+    }
+}
+
+#[test]
+fn who_does_not_want_a_session_that_waits_can_say_so() {
+    let mut w = World::alone();
+    let miner = w.miner("IBMUSER");
+    let (job, other) = (w.job("IBMUSER"), w.job("IBMUSER"));
+    let out = w.tell(other.conn, Message::Debugger(FromDebugger::Ended {}));
+    assert_eq!(endings(&out), ["cancelled"], "the job");
+
+    let notice = w.notices(miner)[0].clone();
+    let cancel = |w: &mut World, token: &Token| {
+        let conn = w.hello(Port::Client, Role::Engine);
+        let (user, session, token) = (user("IBMUSER"), job.session.clone(), token.clone());
+        let out = w.tell(conn, Message::Engine(FromEngine::Cancel { user, session, token }));
+        (conn, out)
+    };
+    let (_, out) = cancel(&mut w, &Token::from_bytes([9; 16]));
+    assert_eq!((refusal(&out), endings(&out).len()), (Some(RefusalCode::BadToken), 0), "a stranger");
+    let (conn, out) = cancel(&mut w, &notice.token);
+    assert_eq!(replies(&out, conn), [Reply::Engine(ToEngine::Cancelled { session: job.session.clone() })]);
+    assert_eq!(replies(&out, job.conn), [Reply::Debugger(ToDebugger::Cancelled { by: Canceller::User })]);
     assert_eq!(endings(&out), ["cancelled"]);
-    assert!(!out.contains(&Output::Close(linked.conn)));
+    assert!(out.contains(&Output::Close(conn)) && out.contains(&Output::Close(job.conn)), "{out:?}");
+    assert_eq!(refusal(&cancel(&mut w, &notice.token).1), Some(RefusalCode::NotWaiting));
+
+    // One that runs is not cancelled with the token it was linked with.
+    let job = w.job("IBMUSER");
+    let notice = w.notices(miner).pop().expect("a notice");
+    w.claim(&job);
+    w.attach("IBMUSER", &job.session, &notice.token);
+    let conn = w.hello(Port::Client, Role::Engine);
+    let late = FromEngine::Cancel { user: user("IBMUSER"), session: job.session.clone(), token: notice.token };
+    assert_eq!(refusal(&w.tell(conn, Message::Engine(late))), Some(RefusalCode::BadToken));
+}
+
+#[test]
+fn many_sessions_of_one_user_are_each_linked_with_their_own_engine() {
+    let mut w = World::alone();
+    let miner = w.miner("IBMUSER");
+    let jobs: Vec<_> = (0..w.manager.settings.limits.sessions_per_user).map(|_| w.job("IBMUSER")).collect();
+    let handoffs: Vec<_> = jobs.iter().map(|job| w.claim(job)).collect();
+    let notices = w.notices(miner);
+    assert_eq!(notices.len(), jobs.len());
+    // The user takes them in an order of his own.
+    for at in (0..jobs.len()).rev() {
+        let (engine, out) = w.attach("IBMUSER", &notices[at].session, &notices[at].token);
+        let [Output::Link { engine: e, handoff, linked, .. }] = &out[..] else { panic!("link expected: {out:?}") };
+        assert_eq!((*e, *handoff, &linked.session), (engine, handoffs[at], &jobs[at].session));
+        w.feed(Input::LinkDone { engine, result: Ok(()) });
+    }
+    let active = w.operator("D,U").iter().filter(|line| line.contains("connected to Probe")).count();
+    assert_eq!(active, jobs.len());
 }

@@ -37,16 +37,6 @@ fn each_role_is_shown_with_who_is_known() {
     assert_eq!(alone[1], "System:LPAR2 stand-alone, this system, 1 user");
 }
 
-/// A session crosses the hub from system to system.
-fn crosses(c: &mut Cluster, from: usize, to: usize) {
-    let name = format!("U{from}{to}");
-    let miner = c.nodes[to].miner(&name);
-    c.settle();
-    c.nodes[from].job(&name);
-    c.settle();
-    assert_eq!(c.nodes[to].notices(miner).len(), 1, "from {from} to {to}");
-}
-
 #[test]
 fn everyone_follows_whoever_is_told() {
     for told in 0..4 {
@@ -60,7 +50,7 @@ fn everyone_follows_whoever_is_told() {
         assert_eq!(c.nodes[2].manager.hub.members.len(), 3);
         assert!(c.nodes[0].manager.hub.members.is_empty());
         for (from, to) in [(0, 1), (1, 2), (2, 3), (3, 0)] {
-            crosses(&mut c, from, to);
+            c.crosses(from, to);
         }
         // Alive for good, and nothing of the old hub's timers is left.
         c.pass(60 * SECOND);
@@ -157,7 +147,7 @@ fn a_port_of_ones_own_and_an_address_of_nobody_are_refused() {
     for hub in ["0.0.0.0:5337", "224.0.0.1:5337", "9.9.9.1:0"] {
         let hub = hub.parse().expect("address");
         let mut w = Cluster::new(2).nodes.remove(1);
-        let out = w.tell(link, Message::Hub(HubMessage::Move { hub }));
+        let out = w.tell(link, Message::Hub(HubMessage::Move { hub, moves: 1 }));
         assert_eq!(refusal(&out), Some(RefusalCode::BadMessage));
         assert_eq!(w.manager.settings.hub, Some(([9, 9, 9, 1], 5337).into()));
     }
@@ -190,6 +180,20 @@ fn the_move_is_the_last_word_on_a_link() {
     let out = c.nodes[0].feed(Input::Operator("H,9.9.9.2,5337".to_owned()));
     for link in links {
         let hub = ([9, 9, 9, 2], 5337).into();
-        assert_eq!(replies(&out, link), [Reply::Hub(HubMessage::Move { hub })], "{out:?}");
+        assert_eq!(replies(&out, link), [Reply::Hub(HubMessage::Move { hub, moves: 1 })], "{out:?}");
     }
+}
+
+#[test]
+fn however_often_a_peer_says_that_the_hub_has_moved_it_can_move_again() {
+    let mut c = Cluster::new(2);
+    let link = c.nodes[1].manager.hub.upstream.expect("connected");
+    let hub = ([9, 9, 9, 2], 5337).into();
+    c.nodes[1].tell(link, Message::Hub(HubMessage::Move { hub, moves: u64::MAX }));
+    c.settle();
+    assert_eq!(c.roles(), [Primary, Primary]);
+    c.nodes[1].operator("H,9.9.9.1,5337");
+    c.settle();
+    assert_eq!(c.roles(), [Primary, Secondary]);
+    c.crosses(0, 1);
 }

@@ -1,6 +1,7 @@
 //! The operator's commands: each shape of line, each command, and what they change.
 
 use dbm_protocol::handoff::Linked;
+use dbm_protocol::host::Canceller;
 use proptest::prelude::*;
 
 use super::*;
@@ -106,7 +107,7 @@ fn a_session_that_waits_can_be_cancelled_by_number_by_id_and_by_user() {
     let mut w = World::alone();
     let refused = |w: &World, job: &Job| {
         let all = replies(&w.log, job.conn);
-        matches!(all.last(), Some(Reply::Debugger(ToDebugger::Refused(r))) if r.reason.contains("by the operator"))
+        all.last() == Some(&Reply::Debugger(ToDebugger::Cancelled { by: Canceller::Operator }))
     };
     let jobs = ["A", "A", "A", "B"].map(|name| w.job(name));
     assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use dbm_protocol::host::{Phase, Standing};
 use evidence::HubState;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -17,14 +18,17 @@ enum Step {
     Register(u8, u8),
     Wait(u8, u8),
     Ended(u8),
+    Again { conn: u8, session: u8, right: bool, runs: bool, waited: u64 },
     Claim(u8, u8, bool),
     Attach { conn: u8, user: u8, session: u8, right: bool },
+    Cancel(u8, u8, bool),
     Hub { conn: u8, kind: u8, user: u8, session: u8 },
     HangUp(u8),
     Garbage(u8),
     LinkDone(u8, bool),
     Operator(u8, u8),
     HubBound(bool),
+    HubAddress(u8),
     Unreachable,
     Pressure,
     Pass(u64),
@@ -33,20 +37,24 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let n = any::<u8>;
     prop_oneof![
-        3 => (0..5_u8).prop_map(Step::Open),
+        3 => (0..6_u8).prop_map(Step::Open),
         4 => (n(), 0..5_u8).prop_map(|(a, b)| Step::Hello(a, b)),
         2 => (n(), n()).prop_map(|(a, b)| Step::Register(a, b)),
         3 => (n(), n()).prop_map(|(a, b)| Step::Wait(a, b)),
         1 => n().prop_map(Step::Ended),
+        2 => (n(), n(), prop::bool::weighted(0.8), prop::bool::weighted(0.3), 0..2 * WAIT)
+            .prop_map(|(conn, session, right, runs, waited)| Step::Again { conn, session, right, runs, waited }),
         3 => (n(), n(), prop::bool::weighted(0.9)).prop_map(|(a, b, c)| Step::Claim(a, b, c)),
+        1 => (n(), n(), prop::bool::weighted(0.8)).prop_map(|(a, b, c)| Step::Cancel(a, b, c)),
         4 => (n(), n(), n(), prop::bool::weighted(0.9))
             .prop_map(|(conn, user, session, right)| Step::Attach { conn, user, session, right }),
-        4 => (n(), 0..13_u8, n(), n()).prop_map(|(conn, kind, user, session)| Step::Hub { conn, kind, user, session }),
+        4 => (n(), 0..15_u8, n(), n()).prop_map(|(conn, kind, user, session)| Step::Hub { conn, kind, user, session }),
         2 => n().prop_map(Step::HangUp),
         1 => n().prop_map(Step::Garbage),
         4 => (n(), prop::bool::weighted(0.8)).prop_map(|(a, b)| Step::LinkDone(a, b)),
         1 => (n(), n()).prop_map(|(a, b)| Step::Operator(a, b)),
         1 => any::<bool>().prop_map(Step::HubBound),
+        1 => n().prop_map(Step::HubAddress),
         1 => Just(Step::Unreachable),
         1 => Just(Step::Pressure),
         2 => (0..4 * SECOND).prop_map(Step::Pass),
@@ -54,7 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-const PORTS: [Port; 5] = [Port::Host, Port::Client, Port::Hub, Port::Handoff, Port::Upstream];
+const PORTS: [Port; 6] = [Port::Host, Port::Client, Port::Hub, Port::Handoff, Port::Upstream, Port::Call];
 const ROLES: [Role; 5] = [Role::Miner, Role::Debugger, Role::Manager, Role::Engine, Role::Client];
 const USERS: [&str; 3] = ["A", "B", "C"];
 
@@ -109,6 +117,19 @@ impl Run {
                 message(self.actor(c, Port::Host, Role::Debugger), Message::Debugger(wait))
             }
             Step::Ended(c) => message(self.conn(c), Message::Debugger(FromDebugger::Ended {})),
+            Step::Again { conn, session, right, runs, waited } => {
+                let (session, user, token, claim) = self.session(session);
+                let claim = if right { claim } else { token };
+                let standing =
+                    Standing { session, user, job: "J".parse().expect("job"), module: "M".to_owned(), claim };
+                let phase = if waited % 2 == 0 { Phase::Register } else { Phase::Engine };
+                let again = if runs {
+                    FromDebugger::RunsAgain { standing }
+                } else {
+                    FromDebugger::WaitAgain { standing, phase, waited_ms: waited / 1_000_000 }
+                };
+                message(self.actor(conn, Port::Host, Role::Debugger), Message::Debugger(again))
+            }
             Step::Claim(c, s, right) => {
                 let (session, _, token, claim) = self.session(s);
                 let claim = if right { claim } else { token };
@@ -125,9 +146,16 @@ impl Run {
                 let token = if right { token } else { claim };
                 message(conn, Message::Engine(FromEngine::Attach { user, session, token }))
             }
-            Step::Hub { conn, kind, user, session } => {
-                let (session, owner, token, _) = self.session(session);
+            Step::Cancel(conn, session, right) => {
+                let (session, user, token, claim) = self.session(session);
+                let token = if right { token } else { claim };
+                let conn = self.actor(conn, Port::Client, Role::Engine);
+                message(conn, Message::Engine(FromEngine::Cancel { user, session, token }))
+            }
+            Step::Hub { conn, kind, user, session: session_number } => {
+                let (session, owner, token, _) = self.session(session_number);
                 let system = || "LPAR2".parse().expect("system");
+                let moves = [0, 1, u64::MAX][usize::from(session_number % 3)];
                 let user = if user % 2 == 0 { Self::user(user / 2) } else { owner };
                 let notice = || Notice {
                     session: session.clone(),
@@ -142,7 +170,7 @@ impl Run {
                         let conn = self.actor(conn, Port::Hub, Role::Manager);
                         return message(conn, Message::Hub(HubMessage::Join { system: system() }));
                     }
-                    2 => HubMessage::Welcome { system: system() },
+                    2 => HubMessage::Welcome { system: system(), moves },
                     3 => HubMessage::UserOn { user },
                     4 => HubMessage::UserOff { user },
                     5 => HubMessage::Seek { notice: notice() },
@@ -151,7 +179,9 @@ impl Run {
                     8 => HubMessage::Delivered { session, system: system() },
                     9 => HubMessage::Undelivered { session },
                     10 => HubMessage::Ping {},
-                    11 => HubMessage::Move { hub: ([9, 9, 9, conn % 3], 5337).into() },
+                    11 => HubMessage::Move { hub: ([9, 9, 9, conn % 3], 5337).into(), moves },
+                    12 => HubMessage::Who { system: system() },
+                    13 => HubMessage::Here { system: system(), moves },
                     _ => HubMessage::Pong {},
                 };
                 let m = &self.w.manager.hub;
@@ -185,6 +215,9 @@ impl Run {
                 None
             }
             Step::HubBound(ok) => Some(Input::HubBound(if ok { Ok(()) } else { Err("no".to_owned()) })),
+            Step::HubAddress(n) => {
+                Some(Input::HubAddress([Holding::Own, Holding::Virtual, Holding::Gone][usize::from(n % 3)]))
+            }
             Step::Unreachable => Some(Input::HubUnreachable("no".to_owned())),
             Step::Pressure => Some(Input::Pressure),
             Step::Pass(ns) => {
@@ -196,14 +229,26 @@ impl Run {
 
     /// Judges what was said since `from`.
     fn judge(&mut self, from: usize) {
+        let mut resumed = BTreeSet::new();
         for output in self.w.log[from..].iter().cloned() {
             match output {
+                Output::Emit(What::SessionResumed { session, linked: false, .. }) => {
+                    resumed.insert(session);
+                }
+                Output::Emit(What::SessionResumed { session, .. }) => {
+                    self.linked_sessions.insert(session.parse().expect("session"));
+                }
                 Output::Send { conn, reply } => {
                     assert!(!self.closed.contains(&conn), "{reply:?} is sent to a closed connection");
                     if let Reply::Debugger(ToDebugger::Waiting { session, claim, .. }) = &reply {
                         let s = self.w.manager.sessions.iter().find(|(id, _)| *id == session);
                         let token = s.map_or(Token::from_bytes([0; 16]), |(_, s)| s.token.clone());
                         let user = s.map_or(user("A"), |(_, s)| s.user.clone());
+                        if resumed.contains(&session.to_string()) {
+                            // Its debugger says that it waits, and has it in hand.
+                            self.sessions.retain(|known| known.0 != *session);
+                            self.linked_sessions.remove(session);
+                        }
                         assert!(self.sessions.iter().all(|k| k.0 != *session), "a number is given twice");
                         self.sessions.push((session.clone(), user, token, claim.clone()));
                     }
@@ -251,7 +296,7 @@ impl Run {
         assert!(m.conns.len() <= PORTS.len() * limits.unproven + 200);
         assert!(m.hub.members.len() <= limits.members);
         assert!(m.sessions.len() <= limits.sessions);
-        assert!(m.timers.len() <= m.conns.len() * 2 + m.sessions.len() + 2, "a deadline of nothing");
+        assert!(m.timers.len() <= m.conns.len() * 2 + m.sessions.len() + 4, "a deadline of nothing");
         if m.hub.members.is_empty() {
             assert_eq!(m.seeks.len(), 0, "a seek of nobody");
         }
