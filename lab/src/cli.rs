@@ -9,7 +9,7 @@ use crate::backends::{self, Choice};
 use crate::run::result::{ScenarioResult, Verdict};
 use crate::run::{self, Options, RunError};
 use crate::scenario::{self, Scenario};
-use crate::{bench, doctor, exit, output, programs, up};
+use crate::{bench, doctor, exit, output, programs, site, up};
 
 /// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
 ///
@@ -28,6 +28,8 @@ enum Command {
     Run(Run),
     #[command(flatten)]
     Up(up::cli::Command),
+    #[command(flatten)]
+    Site(site::Command),
     /// Say what this machine can and cannot do, and the exact remedy
     Doctor,
     /// Measure on this machine
@@ -107,6 +109,7 @@ pub fn main() -> u8 {
     match Cli::parse().command {
         Command::Run(run) => run_scenarios(&run),
         Command::Up(command) => up::cli::main(command),
+        Command::Site(command) => site::main(&command),
         Command::Doctor => doctor::main(),
         Command::Bench(Bench::Up { lpars, runs, json }) => bench::up(&lpars, runs, json),
         Command::Bench(Bench::Distributor { backend, runs }) => bench_distributor(backend, runs),

@@ -6,6 +6,7 @@
 //! - [`operator`]: what an operator's command means in a sysplex.
 //! - [`up`]: a sysplex that stays up, and the commands that speak to it.
 //! - [`run`]: a scenario in a sysplex: the nine steps, the evidence, the verdict.
+//! - [`site`]: z/OS members to a topology, and back.
 //! - [`doctor`], [`mod@bench`]: what this machine can do, and how fast.
 
 /// A line for a person, on standard error. Whoever reads may have gone; that is no reason to end a run.
@@ -38,4 +39,5 @@ pub mod plex;
 pub mod programs;
 pub mod run;
 pub mod scenario;
+pub mod site;
 pub mod up;

@@ -1,0 +1,200 @@
+//! Members to a topology.
+//!
+//! Every value of the topology names the member and line that it came from in a comment. What the members say and a topology has
+//! no place for is a [`Note`]; what keeps it from being read is a [`Problem`](crate::report::Problem).
+
+mod distribute;
+mod dvipas;
+mod segments;
+mod systems;
+mod tasks;
+pub(crate) mod toml;
+
+use std::collections::BTreeSet;
+
+use sysplex::Sysplex;
+
+use crate::report::{Note, NoteKind, Report};
+use crate::site::Site;
+use crate::source::{Members, Place};
+use segments::Addresses;
+pub use systems::{Gathered, gather};
+use toml::{Entry, Toml, address, string, value};
+
+/// The name that `sysplex` gives when none is written.
+const DEFAULT_NAME: &str = "LABPLEX";
+
+/// A topology made of members.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The topology file.
+    pub toml: String,
+    /// What it says.
+    pub sysplex: Sysplex,
+    /// What was not carried over, passed over, changed or assumed.
+    pub notes: Vec<Note>,
+    origins: Vec<(std::ops::Range<usize>, Place)>,
+}
+
+impl Imported {
+    /// The place in a member that a byte of the topology file comes from.
+    pub fn origin(&self, at: usize) -> Option<Place> {
+        toml::origin(&self.origins, at)
+    }
+}
+
+/// Makes a topology of a site.
+///
+/// # Errors
+/// All that is wrong, each with its place in a member; and the notes so far.
+pub fn import(site: &Site) -> Result<Imported, Report> {
+    let mut report = Report::default();
+    let name = site.manifest.sysplex.as_ref().map_or(DEFAULT_NAME, |name| name.get_ref());
+    let systems = gather(site, name, &mut report);
+    let addresses = segments::choose(site, &systems, &mut report);
+
+    let mut toml = Toml::new(&site.members);
+    toml.comment("Made of z/OS members; the comment behind a value names the place that it came from.");
+    head(&mut toml, site, &addresses);
+    for (position, system) in systems.iter().enumerate() {
+        lpar(&mut toml, site, system, position, &addresses);
+    }
+    dvipas::write(&mut toml, site, &systems, &addresses, &mut report);
+    distribute::write_routes(&mut toml, &systems, &addresses, &mut report);
+    tasks::write(&mut toml, &systems, &addresses, &mut report);
+    workstations(&mut toml, site, &systems, &addresses, &mut report);
+    for system in &systems {
+        not_carried(system, &mut report);
+    }
+    for id in site.unused() {
+        report.note(NoteKind::PassedOver, Members::head(id), "this member was not used");
+    }
+
+    let sysplex = match Sysplex::from_toml(&toml.text) {
+        Ok(sysplex) => Some(sysplex),
+        Err(found) if report.problems.is_empty() => {
+            report.problems.extend(found.into_iter().map(|found| toml.trace(found)));
+            None
+        }
+        // What was found in the members explains it.
+        Err(_) => None,
+    };
+    once(&mut report);
+    match sysplex {
+        Some(sysplex) if report.problems.is_empty() => {
+            Ok(Imported { toml: toml.text, sysplex, notes: report.notes, origins: toml.origins })
+        }
+        _ => Err(report),
+    }
+}
+
+/// Systems share members, which then say the same of each; once is enough.
+fn once(report: &mut Report) {
+    let mut seen = BTreeSet::new();
+    report.problems.retain(|problem| seen.insert((problem.place, problem.message.clone())));
+    let mut seen = BTreeSet::new();
+    report.notes.retain(|note| seen.insert((note.kind, note.place, note.text.clone())));
+}
+
+fn head(toml: &mut Toml<'_>, site: &Site, addresses: &Addresses) {
+    toml.table("[sysplex]");
+    if let Some(name) = &site.manifest.sysplex {
+        toml.key("name", &string(name.get_ref()), site.in_manifest(name.span()));
+    }
+    let xcf = addresses.xcfs.iter().flatten().next().map(|xcf| xcf.place);
+    let home = addresses.homes.iter().flatten().next().map(|home| home.place);
+    let lines = [
+        ("lan", addresses.lan.map(|net| net.to_string()), &site.manifest.lan, home),
+        ("xcf", addresses.xcf.map(|net| net.to_string()), &site.manifest.xcf, xcf),
+        ("lan6", addresses.lan6.map(|net| net.to_string()), &site.manifest.lan6, None),
+        ("xcf6", addresses.xcf6.map(|net| net.to_string()), &site.manifest.xcf6, None),
+    ];
+    for (key, net, written, place) in lines {
+        if let Some(net) = net {
+            let place = written.as_ref().map_or(place, |written| site.in_manifest(written.span()));
+            toml.key(key, &string(&net), place);
+        }
+    }
+}
+
+fn lpar(toml: &mut Toml<'_>, site: &Site, system: &Gathered<'_>, position: usize, addresses: &Addresses) {
+    let table = system.system.table.as_ref();
+    toml.table("[[lpar]]");
+    let place = table.map(|table| site.in_manifest(table.name.span())).unwrap_or_default();
+    toml.key("name", &string(&system.system.identity.name), place);
+    for (key, list) in [("home", &addresses.homes), ("xcf", &addresses.xcfs)] {
+        if let Some(Some(found)) = list.get(position) {
+            toml.key(key, &address(found.value), found.place);
+        }
+    }
+    if let Some(wlm) = table.and_then(|table| table.wlm.as_ref()) {
+        toml.key("wlm", &wlm.get_ref().to_string(), site.in_manifest(wlm.span()));
+    }
+    // Keys are symbols' names and ports, which TOML takes without quotation marks but for @, # and $.
+    for (name, place) in &system.symbols.places {
+        let text = system.symbols.symbols.get(name).unwrap_or_default();
+        toml.entry(&Entry::new(format!("symbols.{}", string(name)), value(text), *place));
+    }
+    for (port, weight) in table.iter().flat_map(|table| &table.server_wlm) {
+        let place = site.in_manifest(weight.span());
+        toml.entry(&Entry::new(format!("server_wlm.{}", string(port.get_ref())), weight.get_ref().to_string(), place));
+    }
+}
+
+fn workstations(
+    toml: &mut Toml<'_>,
+    site: &Site,
+    systems: &[Gathered<'_>],
+    addresses: &Addresses,
+    report: &mut Report,
+) {
+    if let Some(tables) = &site.manifest.workstation {
+        for table in tables {
+            toml.table("[[workstation]]");
+            toml.key("name", &string(table.name.get_ref()), site.in_manifest(table.name.span()));
+            if let Some(address) = &table.address {
+                toml.key("address", &string(address.get_ref()), site.in_manifest(address.span()));
+            }
+        }
+        return;
+    }
+    report.note(NoteKind::Assumed, None, "the members name no workstation: the lab has one, WS1");
+    let defined = systems.iter().flat_map(|system| &system.profile.vipa);
+    let dvipas = defined.filter_map(|statement| match &statement.value {
+        crate::profile::Vipa::Define(define) | crate::profile::Vipa::Backup { define, .. } => {
+            Some(define.dvipa.value.address)
+        }
+        _ => None,
+    });
+    toml.table("[[workstation]]");
+    toml.key("name", &string("WS1"), None);
+    if let Some(found) = segments::workstation(addresses, &dvipas.collect()) {
+        toml.key("address", &address(found), None);
+    }
+}
+
+/// What was understood of a profile and has no place in a topology.
+fn not_carried(system: &Gathered<'_>, report: &mut Report) {
+    let profile = &system.profile;
+    for port in &profile.ports {
+        let entry = &port.value;
+        let range =
+            if entry.first == entry.last { entry.first.to_string() } else { format!("{}-{}", entry.first, entry.last) };
+        let protocol = if entry.is_tcp { "TCP" } else { "UDP" };
+        let mut text = format!("reservation of {protocol} port {range} for {}", entry.job);
+        if let Some(bind) = entry.bind {
+            text.push_str(&format!(", BIND {bind}"));
+        }
+        for option in &entry.options {
+            text.push_str(&format!(", {option}"));
+        }
+        report.note(NoteKind::NotCarried, port.place, text);
+    }
+    for route in &profile.routes {
+        let text = format!("route {}: the lab has one LAN segment", route.value.words.join(" "));
+        report.note(NoteKind::NotCarried, route.place, text);
+    }
+    if let Some(routing) = profile.sysplex_routing.as_ref().filter(|routing| !routing.value) {
+        report.note(NoteKind::NotCarried, routing.place, "NOSYSPLEXROUTING");
+    }
+}
