@@ -6,8 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use sysplex::Diagnostic;
-use zos_config::import::{self, Imported};
+use sysplex::{Diagnostic, Sysplex};
 use zos_config::report::Report;
 use zos_config::site::{File, Site, disk};
 use zos_config::source::Members;
@@ -58,27 +57,24 @@ Examples:
 /// Runs one; the exit status.
 pub fn main(command: &Command) -> u8 {
     match command {
-        Command::Import { members, output } => import(members, output.as_deref()),
+        Command::Import { members, output } => import_to(members, output.as_deref()),
         Command::Export(Export::Zos { topology, output }) => export(topology, output),
     }
 }
 
-fn import(paths: &[PathBuf], output: Option<&Path>) -> u8 {
-    let files = match read(paths) {
-        Ok(files) => files,
-        Err(e) => return wrong(&e.to_string()),
+fn import_to(paths: &[PathBuf], output: Option<&Path>) -> u8 {
+    let imported = match read(paths) {
+        Ok(files) => import(&files),
+        Err(why) => return wrong(&why),
     };
-    let site = match Site::new(&files) {
-        Ok(site) => site,
-        Err((members, report)) => return refused(&members, &report),
-    };
-    let Imported { toml, notes, .. } = match import::import(&site) {
+    let Imported { toml, notes, .. } = match imported {
         Ok(imported) => imported,
-        Err(report) => return refused(&site.members, &report),
+        Err(said) => {
+            said.iter().for_each(|line| crate::note!("{line}"));
+            return exit::BAD_INPUT;
+        }
     };
-    for note in &notes {
-        crate::note!("{}", note.render(&site.members));
-    }
+    notes.iter().for_each(|note| crate::note!("{note}"));
     let written = match output {
         Some(file) => fs::write(file, &toml).map_err(|e| format!("{}: {e}", file.display())),
         None => io::stdout().write_all(toml.as_bytes()).map_err(|e| format!("standard output: {e}")),
@@ -89,22 +85,42 @@ fn import(paths: &[PathBuf], output: Option<&Path>) -> u8 {
     }
 }
 
-/// A directory as a whole, or files one by one.
-fn read(paths: &[PathBuf]) -> io::Result<Vec<File>> {
-    match paths {
-        [directory] if directory.is_dir() => disk::directory(directory),
-        files => disk::files(files),
-    }
+/// A topology, made of members.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The topology file.
+    pub toml: String,
+    /// What it says.
+    pub sysplex: Sysplex,
+    /// What was not carried over, passed over, changed or assumed: a line each.
+    pub notes: Vec<String>,
 }
 
-fn refused(members: &Members, report: &Report) -> u8 {
-    for note in &report.notes {
-        crate::note!("{}", note.render(members));
-    }
-    for problem in &report.problems {
-        crate::note!("{}", problem.render(members));
-    }
-    exit::BAD_INPUT
+/// The files of a site: of a directory as a whole, or one by one.
+///
+/// # Errors
+/// What cannot be read.
+pub fn read(paths: &[PathBuf]) -> Result<Vec<File>, String> {
+    let files = match paths {
+        [directory] if directory.is_dir() => disk::directory(directory),
+        files => disk::files(files),
+    };
+    files.map_err(|e| e.to_string())
+}
+
+/// Makes a topology of a site.
+///
+/// # Errors
+/// The notes so far, and all that is wrong.
+pub fn import(files: &[File]) -> Result<Imported, Vec<String>> {
+    let said = |members: &Members, report: &Report| {
+        let notes = report.notes.iter().map(|note| note.render(members));
+        notes.chain(report.problems.iter().map(|problem| problem.render(members))).collect::<Vec<_>>()
+    };
+    let site = Site::new(files).map_err(|(members, report)| said(&members, &report))?;
+    let imported = zos_config::import::import(&site).map_err(|report| said(&site.members, &report))?;
+    let notes = imported.notes.iter().map(|note| note.render(&site.members)).collect();
+    Ok(Imported { toml: imported.toml, sysplex: imported.sysplex, notes })
 }
 
 fn wrong(why: &str) -> u8 {

@@ -54,7 +54,7 @@ fn missing_backends() -> BTreeMap<&'static str, String> {
 /// Each with the directory before its name.
 fn scenarios() -> Vec<(String, PathBuf)> {
     let mut files = Vec::new();
-    for directory in ["", "distributor/"] {
+    for directory in ["", "distributor/", "field/"] {
         let entries = std::fs::read_dir(root().join("scenarios").join(directory)).expect("scenarios/");
         let found = entries.map(|entry| entry.expect("an entry").path());
         let found = found.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));

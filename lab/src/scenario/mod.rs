@@ -5,6 +5,7 @@ mod hostile;
 mod raw;
 mod resolve;
 pub mod size;
+mod topology;
 
 use std::collections::BTreeMap;
 use std::fmt;

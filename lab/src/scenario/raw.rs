@@ -13,6 +13,8 @@ pub(super) struct File {
     pub(super) title: String,
     /// The topology's file, beside this one.
     pub(super) topology: Option<Spanned<String>>,
+    /// Or a directory with the z/OS members of a site, beside this file.
+    pub(super) members: Option<Spanned<String>>,
     /// Or the topology itself.
     pub(super) plex: Option<Topology>,
     /// How long each step may take when it does not say.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sysplex::raw::Spanned;
 use sysplex::{Diagnostic, StartedTask, Sysplex, did_you_mean};
 
-use super::{Action, Expect, ExpectFailure, Logon, Scenario, Step, Submit, Symptom, WaitsFor, raw};
+use super::{Action, Expect, ExpectFailure, Logon, Scenario, Step, Submit, Symptom, WaitsFor, raw, topology};
 
 const DEFAULT_WITHIN: Duration = Duration::from_secs(5);
 /// Longest scenario or topology, in bytes.
@@ -20,7 +20,7 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
     let source = read(path)?;
     let render = |problems: Vec<Diagnostic>| problems.iter().map(|p| p.render(&shown, &source)).collect::<Vec<_>>();
     let file: raw::File = toml::from_str(&source).map_err(|e| render(vec![Diagnostic::from_toml(&e)]))?;
-    let sysplex = sysplex_of(&file, path, &render)?;
+    let sysplex = topology::of(&file, path, &render)?;
     let mut resolver =
         Resolver { sysplex: &sysplex, problems: Vec::new(), users: Vec::new(), jobs: Vec::new(), calls: Vec::new() };
     let steps = resolver.steps(&file);
@@ -49,33 +49,6 @@ pub(crate) fn read_bounded(path: &Path) -> std::io::Result<String> {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
     }
     std::fs::read_to_string(path)
-}
-
-fn sysplex_of(
-    file: &raw::File,
-    path: &Path,
-    render: &impl Fn(Vec<Diagnostic>) -> Vec<String>,
-) -> Result<Sysplex, Vec<String>> {
-    match (&file.topology, &file.plex) {
-        (Some(named), None) => {
-            let beside = path.parent().unwrap_or(Path::new("")).join(named.get_ref());
-            let source = read_bounded(&beside).map_err(|e| {
-                let message = format!("cannot read the topology {}: {e}", beside.display());
-                render(vec![Diagnostic::new(named.span(), message)])
-            })?;
-            let shown = beside.display().to_string();
-            Sysplex::from_toml(&source).map_err(|all| all.iter().map(|p| p.render(&shown, &source)).collect())
-        }
-        (None, Some(topology)) => topology.resolve().map_err(render),
-        (None, None) => {
-            let message = "no topology: expected `topology = \"FILE\"` or the tables `[plex]`, `[[plex.lpar]]`, ...";
-            Err(render(vec![Diagnostic::new(0..0, message)]))
-        }
-        (Some(named), Some(_)) => {
-            let message = "two topologies: expected either `topology = \"FILE\"` or the tables `[plex]`, not both";
-            Err(render(vec![Diagnostic::new(named.span(), message)]))
-        }
-    }
 }
 
 pub(super) struct Resolver<'a> {

@@ -113,7 +113,7 @@ Exit status: 0 it is gone, 1 it is not, 2 there is none of that name.";
 /// `lab up`.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// A topology file, or a scenario file, whose topology is taken
+    /// A topology file, a scenario file, whose topology is taken, or a directory with a site's z/OS members
     #[arg(value_name = "TOPOLOGY")]
     pub(super) file: PathBuf,
     /// Its name for the other commands  [default: the name of the sysplex]

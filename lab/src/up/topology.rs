@@ -1,19 +1,24 @@
-//! The sysplex that a file describes: a topology, or a scenario with its topology.
+//! The sysplex that a file describes: a topology, a scenario with its topology, or a site's z/OS members.
 
 use std::path::Path;
 
 use sysplex::Sysplex;
 
 use crate::scenario::{Scenario, read_bounded};
+use crate::site;
 
 /// Keys that only a scenario has.
-const OF_SCENARIOS: [&str; 4] = ["title", "topology", "plex", "step"];
+const OF_SCENARIOS: [&str; 5] = ["title", "topology", "members", "plex", "step"];
 
-/// Reads a topology, or a scenario's topology.
+/// Reads a topology, a scenario's topology, or a directory with a site's z/OS members.
 ///
 /// # Errors
 /// Everything that is wrong, ready to be shown.
 pub(super) fn load(path: &Path) -> Result<Sysplex, Vec<String>> {
+    if path.is_dir() {
+        let files = site::read(&[path.to_owned()]).map_err(|why| vec![format!("error: {why}")])?;
+        return site::import(&files).map(|imported| imported.sysplex);
+    }
     let source = read_bounded(path).map_err(|e| vec![format!("error: cannot read {}: {e}", path.display())])?;
     if is_scenario(&source) {
         return Scenario::load(path).map(|scenario| scenario.sysplex);

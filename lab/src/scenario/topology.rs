@@ -1,0 +1,47 @@
+//! The sysplex of a scenario: in a file beside it, in the scenario itself, or a site's z/OS members.
+
+use std::path::Path;
+
+use sysplex::raw::Spanned;
+use sysplex::{Diagnostic, Sysplex};
+
+use super::raw;
+use super::resolve::read_bounded;
+use crate::site;
+
+const EXPECTED: &str =
+    "expected one of `topology = \"FILE\"`, `members = \"DIRECTORY\"`, or the tables `[plex]`, `[[plex.lpar]]`, ...";
+
+pub(super) fn of(
+    file: &raw::File,
+    path: &Path,
+    render: &impl Fn(Vec<Diagnostic>) -> Vec<String>,
+) -> Result<Sysplex, Vec<String>> {
+    let wrong = |span, message| Err(render(vec![Diagnostic::new(span, message)]));
+    let beside = |named: &Spanned<String>| path.parent().unwrap_or(Path::new("")).join(named.get_ref());
+    match (&file.topology, &file.members, &file.plex) {
+        (Some(named), None, None) => from_file(&beside(named)).map_err(|problem| match problem {
+            Problem::Unread(message) => render(vec![Diagnostic::new(named.span(), message)]),
+            Problem::Wrong(all) => all,
+        }),
+        (None, Some(named), None) => match site::read(&[beside(named)]) {
+            Ok(site) => site::import(&site).map(|imported| imported.sysplex),
+            Err(message) => wrong(named.span(), format!("cannot read the members: {message}")),
+        },
+        (None, None, Some(topology)) => topology.resolve().map_err(render),
+        (None, None, None) => wrong(0..0, format!("no topology: {EXPECTED}")),
+        (Some(named), ..) | (_, Some(named), _) => wrong(named.span(), format!("two topologies: {EXPECTED}")),
+    }
+}
+
+enum Problem {
+    Unread(String),
+    Wrong(Vec<String>),
+}
+
+fn from_file(path: &Path) -> Result<Sysplex, Problem> {
+    let shown = path.display().to_string();
+    let source = read_bounded(path).map_err(|e| Problem::Unread(format!("cannot read the topology {shown}: {e}")))?;
+    Sysplex::from_toml(&source)
+        .map_err(|all| Problem::Wrong(all.iter().map(|problem| problem.render(&shown, &source)).collect()))
+}
