@@ -14,6 +14,7 @@
 //!
 //! A target is known to the kernel by its [`mark`], the number of the LPAR.
 
+mod active;
 mod backend;
 pub mod group;
 mod iptables;

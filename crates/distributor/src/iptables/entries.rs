@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::family::Family;
+use super::pick::affinity;
 use super::port::{Port, element};
-use super::shared::{DAY, affinity, create, range};
+use super::shared::{DAY, create, range};
 use crate::text::line;
 use crate::{Affinity, Connection};
 

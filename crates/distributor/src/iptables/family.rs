@@ -1,4 +1,4 @@
-//! IPv4 or IPv6, and the names of sets and chains.
+//! IPv4 or IPv6, and the names of sets.
 
 use std::net::IpAddr;
 
@@ -51,41 +51,5 @@ impl Family {
     /// The name of a set.
     pub(super) fn set(self, name: &str) -> String {
         format!("{}{name}", self.prefix())
-    }
-}
-
-/// The longest DVIPA that stands in the name of a chain as it is, in characters. A name has 28 at most.
-const LONGEST: usize = 15;
-
-/// The name of a chain for a DVIPA's port. A long address of IPv6 stands there as a number of 64 bits.
-pub(super) fn chain(what: &str, dvipa: IpAddr, port: u16) -> String {
-    // A colon is no part of a name.
-    let text = dvipa.to_string().replace(':', "_");
-    let text = if text.len() <= LONGEST { text } else { format!("{:016x}", fnv(dvipa)) };
-    format!("{what}-{port}-{text}")
-}
-
-/// FNV-1a: short and the same on every machine.
-fn fnv(address: IpAddr) -> u64 {
-    let octets = match address {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
-    };
-    octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_chains_are_short_enough() {
-        let name = |address: &str| chain("turn", address.parse().expect("an address"), 65535);
-        assert_eq!(name("10.10.10.1"), "turn-65535-10.10.10.1");
-        assert_eq!(name("fd00::1"), "turn-65535-fd00__1");
-        assert_eq!(name("255.255.255.255").len(), 26);
-        let long = name("fd00:1111:2222:3333:4444:5555:6666:7777");
-        assert_eq!(long.len(), 27);
-        assert_ne!(long, name("fd00:1111:2222:3333:4444:5555:6666:7778"));
     }
 }

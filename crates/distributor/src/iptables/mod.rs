@@ -1,9 +1,13 @@
 //! iptables with ipset: chains in the owner's table `mangle`, and sets for what they remember. Packets stay as they are; there is
 //! no address translation and no connection tracking in it.
 //!
-//! What the plan says stands in the rules, which one `iptables-restore` changes all at once. What the kernel learns from packets
-//! stands in sets, which no change of a rule empties: `iptables-legacy` loads a whole table anew for every change, and would
-//! start every counter of `-m statistic` again.
+//! What the kernel learns from packets stands in sets, which no change of a rule empties: `iptables-legacy` loads a whole table
+//! anew for every change, and would start every counter of `-m statistic` again.
+//!
+//! What the plan says changes often, and each rule that has to change costs time. So the chains of a port are the same for every
+//! plan. Which ports are distributed, have TIMEDAFFINITY, and whom each has ready, are [sets of ports](plan_sets), in which one
+//! line adds or takes ports in a row. [Whose turn it is](rounds) stands in rules, one chain for all ports with the same round. When a
+//! target of 64 ports with 32 targets goes, that is one run of `ipset` with two lines and one of `iptables-restore` with 34 rules.
 //!
 //! Two things that ipset has no element for are put together from what it has:
 //!
@@ -19,19 +23,22 @@
 //! - Set anew, it knows only the ports of the new plan: connections to others that were distributed before are not forwarded.
 //! - Whose turn it is, is counted and then looked up. Two SYNs in the same instant on two processors may both get the later turn.
 //! - ipset counts time in seconds. The timer of an affinity is rounded up.
-//! - Each run of a tool is atomic for itself: one for the sets, one for the rules of each family and table.
+//! - Each run of a tool is atomic for itself: one for the rules of each family and table, and before it one for the sets, where
+//!   each line is. Between the two a port that is distributed only now, or no longer, is the owner's own.
 //!
 //! For every setting anew, and for every port that is distributed again after it was not, one more rule leads to the same chain.
 //! It does nothing, as the first one has done it, and no rule of anyone else has to go. The sets of a port stay when it is
 //! distributed no longer, for the connections that are left; their elements expire.
 
-mod distribute;
 mod entries;
 mod family;
 mod numbers;
+mod pick;
+mod plan_sets;
 mod port;
 mod read;
 mod render;
+mod rounds;
 mod ruleset;
 mod shared;
 

@@ -5,6 +5,8 @@
 
 use super::family::Family;
 use super::numbers::{CONNECTION, Numbers};
+use super::pick::{PICK, READY};
+use super::plan_sets::PlanSet;
 use super::ruleset::Rules;
 use super::shared::{DAY, END, HALF, PORTS, SYN, create};
 use crate::text::line;
@@ -41,18 +43,23 @@ impl Port {
     }
 
     /// The chain that loads the target of a connection.
-    pub(super) fn load(self) -> String {
+    fn load(self) -> String {
         self.chain("load")
     }
 
     /// The chain that stores a new connection with the mark as its target, and sends it there.
-    pub(super) fn store(self) -> String {
+    fn store(self) -> String {
         self.chain("store")
     }
 
     /// The chain that takes everything of a connection away.
-    pub(super) fn clear(self) -> String {
+    fn clear(self) -> String {
         self.chain("clear")
+    }
+
+    /// The chain for a SYN.
+    fn new_connection(self) -> String {
+        self.chain("new")
     }
 
     /// The sets.
@@ -74,9 +81,11 @@ impl Port {
     pub(super) fn chains(self, rules: &mut Rules) {
         let (port, live, closing) = (self.chain("port"), self.chain("live"), self.chain("closing"));
         let (in_vcrt, in_closing) = (self.vcrt(), self.closing());
+        let distributed = PlanSet::Distributed.name(self.family);
         rules.whole(
             &port,
             &[
+                format!("{SYN} -m set --match-set {distributed} dst,dst -g {}", self.new_connection()),
                 // A SYN that is still here is to a DVIPA that does not distribute the port, or no longer.
                 format!("{SYN} -g {}", self.clear()),
                 format!(
@@ -87,6 +96,7 @@ impl Port {
                 format!("-m set --match-set {in_closing} {CONNECTION} -g {closing}"),
             ],
         );
+        self.new_connections(rules);
         self.forward(rules, &live, &in_vcrt, DAY);
         self.forward(rules, &closing, &in_closing, HALF);
         rules.chain(&self.load());
@@ -100,6 +110,24 @@ impl Port {
         rules.whole(&self.clear(), &gone);
         self.targets().clear(rules, &self.clear());
         rules.add(&self.clear(), format_args!("-j MARK --set-mark 0"));
+    }
+
+    /// What happens with a SYN, whatever the plan is.
+    fn new_connections(self, rules: &mut Rules) {
+        let (vcrt, store) = (self.vcrt(), format!("-m mark ! --mark 0 -g {}", self.store()));
+        rules.whole(
+            &self.new_connection(),
+            &[
+                // A retransmission keeps its target while that one is ready.
+                format!("-m set --match-set {vcrt} {CONNECTION} -j {}", self.load()),
+                format!("-m mark ! --mark 0 -j {READY}"),
+                store.clone(),
+                // A new connection leaves nothing of an old one.
+                format!("-j {}", self.clear()),
+                format!("-j {PICK}"),
+                store,
+            ],
+        );
     }
 
     /// Sends a packet of a known connection to its target, and renews the connection.

@@ -1,4 +1,4 @@
-//! Reads `ipset save` and `iptables-save`: from the sets the VCRT and the affinities, from the ports' chains the VDPT.
+//! Reads `ipset save` and `iptables-save`: from the sets the VCRT and the affinities, from both the VDPT.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -8,8 +8,10 @@ use std::time::Duration;
 use sysplex::LparIndex;
 
 use super::IPSET;
-use super::family::{Family, chain};
-use super::shared::{NEW, RANGES};
+use super::family::Family;
+use super::pick::TURN;
+use super::rounds::ROUND;
+use super::shared::RANGES;
 use crate::{Affinity, ReadError, Tables, VcrtEntry, VdptEntry};
 
 /// What the rules are read from, of both families.
@@ -36,6 +38,7 @@ enum Set {
     Elements(Home),
     Bit(Home, u32),
     Total(LparIndex),
+    Ready(LparIndex),
 }
 
 impl Set {
@@ -52,6 +55,7 @@ impl Set {
             ["range"] => Self::Elements(Home::Range),
             ["rangebit", number] => Self::Bit(Home::Range, bit(number)?),
             ["total", target] => Self::Total(LparIndex::new(target.parse().ok()?)?),
+            ["ready", target] => Self::Ready(LparIndex::new(target.parse().ok()?)?),
             _ => return None,
         })
     }
@@ -62,12 +66,12 @@ struct Reader {
     elements: Vec<(Home, Key, Duration)>,
     numbers: BTreeMap<(Home, Key), u32>,
     totals: BTreeMap<Target, u64>,
-    /// The chain of each distributed port of a DVIPA.
-    ports: BTreeMap<String, SocketAddr>,
+    /// Who is ready for which port.
+    ready: BTreeSet<Target>,
+    /// The chains of the rounds that ports have, for each DVIPA.
+    rounds: Vec<(IpAddr, RangeInclusive<u16>, String)>,
     /// Whose ports are whose, for each DVIPA.
     ranges: Vec<(IpAddr, RangeInclusive<u16>, LparIndex)>,
-    /// Targets that are ready, by chain.
-    ready: Vec<(String, LparIndex)>,
     /// The chains that a long round is in.
     pages: BTreeMap<String, Vec<String>>,
     /// Turns, by chain.
@@ -110,6 +114,9 @@ impl Reader {
                 let at = port_of(element).ok_or("an address and a port")?;
                 self.totals.insert((at, target), after(&words, "packets").ok_or("a number of packets")?);
             }
+            Set::Ready(target) => {
+                self.ready.insert((port_of(element).ok_or("an address and a port")?, target));
+            }
         }
         Ok(())
     }
@@ -125,22 +132,16 @@ impl Reader {
         };
         let goto: Option<&str> = word_after(&words, "-g");
         match (from, goto) {
-            (NEW, Some(goto)) => {
-                let dvipa = dvipa(&words).ok_or("the address of a DVIPA")?;
-                let port = after(&words, "--dport").ok_or("a port")?;
-                self.ports.insert(goto.to_owned(), SocketAddr::new(dvipa, port));
+            (TURN, Some(goto)) => {
+                let (dvipa, ports) = dvipa_and_ports(&words)?;
+                self.rounds.push((dvipa, ports, goto.to_owned()));
             }
             (RANGES, _) => {
-                let dvipa = dvipa(&words).ok_or("the address of a DVIPA")?;
-                let ports = word_after(&words, "--dport").and_then(ports).ok_or("ports")?;
+                let (dvipa, ports) = dvipa_and_ports(&words)?;
                 let target = word_after(&words, "--set-xmark").and_then(lpar).ok_or("the number of an LPAR")?;
                 self.ranges.push((dvipa, ports, target));
             }
-            // Ready is whose retransmissions are taken.
-            (new, Some(_)) if new.starts_with("new-") => {
-                self.ready.extend(word_after(&words, "--mark").and_then(lpar).map(|target| (new.to_owned(), target)));
-            }
-            (turn, Some(goto)) if turn.starts_with('t') => match goto.strip_prefix("to-") {
+            (turn, Some(goto)) if turn.starts_with(ROUND) => match goto.strip_prefix("to-") {
                 Some(number) => {
                     let target = number.parse().ok().and_then(LparIndex::new).ok_or("the number of an LPAR")?;
                     *self.turns.entry((turn.to_owned(), target)).or_default() += 1;
@@ -186,7 +187,7 @@ impl Reader {
         range.map(|(_, _, target)| *target)
     }
 
-    /// A target's turns.
+    /// A target's turns in a round.
     fn weight(&self, chain: &str, target: LparIndex) -> u32 {
         let pages = self.pages.get(chain).map(Vec::as_slice).unwrap_or_default().iter().map(String::as_str);
         let of = |chain: &str| self.turns.get(&(chain.to_owned(), target)).copied().unwrap_or(0);
@@ -195,12 +196,13 @@ impl Reader {
 
     /// Who is ready or was ever sent a connection.
     fn vdpt(&self) -> Vec<VdptEntry> {
-        let ready = self.ready.iter().filter_map(|(chain, target)| Some((*self.ports.get(chain)?, *target)));
-        let known: BTreeSet<Target> = self.totals.keys().copied().chain(ready).collect();
+        let known: BTreeSet<Target> = self.totals.keys().chain(&self.ready).copied().collect();
         let entry = |(dvipa, target): Target| {
-            // The chain may be a leftover.
-            let distributed = self.ports.values().any(|port| *port == dvipa);
-            let weight = if distributed { self.weight(&chain("turn", dvipa.ip(), dvipa.port()), target) } else { 0 };
+            let has = |(address, ports, _): &&(IpAddr, RangeInclusive<u16>, String)| {
+                *address == dvipa.ip() && ports.contains(&dvipa.port())
+            };
+            // One that is distributed no longer has none.
+            let weight = self.rounds.iter().find(has).map_or(0, |(_, _, chain)| self.weight(chain, target));
             VdptEntry { dvipa, target, weight, total: self.totals.get(&(dvipa, target)).copied().unwrap_or(0) }
         };
         known.into_iter().map(entry).collect()
@@ -225,6 +227,12 @@ fn port_of(text: &str) -> Option<SocketAddr> {
 fn dvipa(words: &[&str]) -> Option<IpAddr> {
     let (address, _) = word_after(words, "-d")?.split_once('/')?;
     address.parse().ok()
+}
+
+/// `-d 10.10.10.1/32 --dport 32768:46883`.
+fn dvipa_and_ports(words: &[&str]) -> Result<(IpAddr, RangeInclusive<u16>), &'static str> {
+    let dvipa = dvipa(words).ok_or("the address of a DVIPA")?;
+    Ok((dvipa, word_after(words, "--dport").and_then(ports).ok_or("ports")?))
 }
 
 /// `32768:46883`, or `32768`.

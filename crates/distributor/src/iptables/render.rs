@@ -1,19 +1,17 @@
 //! From a plan to scripts: what changed is set anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use sysplex::LparIndex;
-
-use super::distribute::{Key, PortChains, to, total};
-use super::family::{Family, chain};
+use super::family::Family;
 use super::numbers::Numbers;
+use super::pick::{TURN, affinity};
+use super::plan_sets::{Key, PlanSets, begin, counters};
 use super::port::{Port, element};
+use super::rounds::Rounds;
 use super::ruleset::Rules;
-use super::shared::{
-    NEW, OWN, OWNED, PACKET, RANGES, REFUSED, SETTLING, affinity, create_counting, helpers, packets, range, sets, turn,
-};
-use super::{ipset, restore};
+use super::shared::{OWN, OWNED, PACKET, RANGES, REFUSED, SETTLING, helpers, packets, range, sets};
+use super::{ipset, pick, restore};
 use crate::text::line;
 use crate::{Connection, OwnerPlan, PortPlan, PortRange, Script, mark};
 
@@ -25,7 +23,9 @@ pub(super) fn scripts(previous: Option<&OwnerPlan>, next: &OwnerPlan, connection
         if family == Family::V4 || has(next, family) || previous.is_some_and(|plan| has(plan, family)) {
             // Nothing of a family was set by a plan without any.
             let previous = previous.filter(|plan| family == Family::V4 || has(plan, family));
-            scripts.extend(Renderer { family, previous, next }.scripts(connections));
+            let rounds = |plan| Rounds::of(family, ports(family, plan));
+            let (before, now) = (previous.map(rounds), rounds(next));
+            scripts.extend(Renderer { family, previous, next, before, now }.scripts(connections));
         }
     }
     scripts
@@ -35,6 +35,9 @@ struct Renderer<'a> {
     family: Family,
     previous: Option<&'a OwnerPlan>,
     next: &'a OwnerPlan,
+    /// The rounds of the plans.
+    before: Option<Rounds>,
+    now: Rounds,
 }
 
 impl Renderer<'_> {
@@ -61,21 +64,16 @@ impl Renderer<'_> {
     fn sets(&self, new_ports: &[Port], connections: &[&Connection]) -> String {
         let (family, mut text) = (self.family, String::new());
         if self.previous.is_none() {
+            counters(&mut text, family);
             sets(&mut text, family);
-        }
-        let before = self.previous.map(|plan| self.ready(plan)).unwrap_or_default();
-        for target in self.ready(self.next).difference(&before) {
-            create_counting(&mut text, family, &total(family, *target));
+            pick::sets(&mut text, family);
         }
         for port in new_ports {
             port.sets(&mut text);
         }
-        for ((dvipa, port), plan) in self.ports(self.next) {
-            let before = self.before((dvipa, port)).map(PortPlan::turns);
-            if plan.turns().len() > 1 && before.as_ref() != Some(&plan.turns()) {
-                line(&mut text, format_args!("add {} {dvipa},tcp:{port} packets 0 bytes 0", turn(family)));
-            }
-        }
+        let plan_sets = |plan| PlanSets::of(family, ports(family, plan));
+        plan_sets(self.next).render(&mut text, self.previous.map(plan_sets).as_ref());
+        begin(&mut text, family, self.now.begin(self.before.as_ref()));
         for connection in connections {
             self.write(&mut text, connection);
             if self.next.has_affinity(connection.dvipa) {
@@ -119,12 +117,13 @@ impl Renderer<'_> {
         let mut rules = Rules::default();
         if self.previous.is_none() {
             helpers(&mut rules, family);
+            pick::helpers(&mut rules, family);
         }
+        self.rounds(&mut rules);
         for port in new_ports {
             rules.may_pause();
             port.chains(&mut rules);
         }
-        self.port_chains(&mut rules);
         // From here on it is followed.
         rules.may_pause();
         if self.previous.is_none() {
@@ -135,24 +134,30 @@ impl Renderer<'_> {
         }
         self.listed(&mut rules);
         // Last, because a chain can go only when nothing leads to it.
-        self.unused(&mut rules);
+        let (before, now) = (self.chains_before(), self.now.chains());
+        before.keys().filter(|chain| !now.contains_key(*chain)).for_each(|chain| rules.remove(chain));
         rules
     }
 
-    /// How new connections to the ports that changed are distributed.
-    fn port_chains(&self, rules: &mut Rules) {
-        let changed: Vec<PortChains> = self
-            .ports(self.next)
-            .map(|(key, plan)| PortChains::of(key, plan))
-            .filter(|now| self.before(now.key).is_none_or(|before| PortChains::of(now.key, before) != *now))
-            .collect();
-        for target in changed.iter().flat_map(|chains| &chains.targets).collect::<BTreeSet<_>>() {
-            rules.whole(&to(*target), &[format!("-j MARK --set-mark {}", mark(*target))]);
-        }
-        for (chain, content) in changed.iter().flat_map(|now| now.pages.iter().chain([&now.turn, &now.new])) {
+    /// New rounds, and who goes which.
+    fn rounds(&self, rules: &mut Rules) {
+        let before = self.chains_before();
+        for (chain, content) in self.now.chains().iter().filter(|(chain, _)| !before.contains_key(*chain)) {
             rules.may_pause();
             rules.whole(chain, content);
         }
+        rules.may_pause();
+        let list = self.now.list();
+        if self.before.as_ref().is_none_or(|before| before.list() != list) {
+            rules.whole(TURN, &list);
+        }
+        if self.previous.is_none() {
+            pick::chain(rules, self.family);
+        }
+    }
+
+    fn chains_before(&self) -> BTreeMap<&str, &[String]> {
+        self.before.as_ref().map(Rounds::chains).unwrap_or_default()
     }
 
     /// The chains with what the plan lists.
@@ -161,7 +166,6 @@ impl Renderer<'_> {
             (OWNED, Self::owned as fn(&Self, &OwnerPlan) -> Vec<String>),
             (OWN, Self::own),
             (SETTLING, Self::settling),
-            (NEW, Self::dispatch),
             (RANGES, Self::sysplexports),
         ] {
             let now = content(self, self.next);
@@ -171,41 +175,17 @@ impl Renderer<'_> {
         }
     }
 
-    /// Takes away chains of ports that have them no longer.
-    fn unused(&self, rules: &mut Rules) {
-        for (key, before) in self.previous.into_iter().flat_map(|plan| self.ports(plan)) {
-            let (before, now) =
-                (PortChains::of(key, before), port_of(self.next, key).map(|now| PortChains::of(key, now)));
-            let stays = |name: &&str| now.as_ref().is_some_and(|now| now.names().any(|other| other == *name));
-            before.names().filter(|name| !stays(name)).for_each(|name| rules.remove(name));
-        }
-    }
-
-    fn before(&self, key: Key) -> Option<&PortPlan> {
-        port_of(self.previous?, key)
-    }
-
     fn ours(&self, address: IpAddr) -> bool {
         Family::of(address) == self.family
     }
 
-    fn ports<'p>(&self, plan: &'p OwnerPlan) -> impl Iterator<Item = (Key, &'p PortPlan)> {
-        let family = self.family;
-        let ours = plan.dvipas.iter().filter(move |(address, _)| Family::of(**address) == family);
-        ours.flat_map(|(&dvipa, plan)| plan.ports.iter().map(move |(&port, plan)| ((dvipa, port), plan)))
-    }
-
     /// Ports that need a table of connections and have none yet.
     fn new_ports(&self, connections: &[&Connection]) -> Vec<Port> {
-        let numbers = |plan| self.ports(plan).map(|((_, port), _)| port).collect::<BTreeSet<u16>>();
+        let numbers = |plan| ports(self.family, plan).map(|((_, port), _)| port).collect::<BTreeSet<u16>>();
         let dialled = connections.iter().filter(|c| !self.by_range(c)).map(|c| c.dvipa.port());
         let needed: BTreeSet<u16> = numbers(self.next).into_iter().chain(dialled).collect();
         let had = self.previous.map(numbers).unwrap_or_default();
         needed.difference(&had).map(|&port| Port { family: self.family, port }).collect()
-    }
-
-    fn ready(&self, plan: &OwnerPlan) -> BTreeSet<LparIndex> {
-        self.ports(plan).flat_map(|(_, plan)| plan.ready.iter().copied()).collect()
     }
 
     fn owned(&self, plan: &OwnerPlan) -> Vec<String> {
@@ -229,12 +209,6 @@ impl Renderer<'_> {
         settling.map(|dvipa| format!("-d {dvipa} -j DROP")).collect()
     }
 
-    fn dispatch(&self, plan: &OwnerPlan) -> Vec<String> {
-        let to_chain =
-            |((dvipa, port), _)| format!("-p tcp -d {dvipa} --dport {port} -g {}", chain("new", dvipa, port));
-        self.ports(plan).map(to_chain).collect()
-    }
-
     fn sysplexports(&self, plan: &OwnerPlan) -> Vec<String> {
         let ours = plan.dvipas.iter().filter(|(address, _)| self.ours(**address));
         let ranges = ours.flat_map(|(dvipa, plan)| plan.sysplexports.iter().map(move |range| (dvipa, range)));
@@ -247,6 +221,8 @@ impl Renderer<'_> {
     }
 }
 
-fn port_of(plan: &OwnerPlan, (dvipa, port): Key) -> Option<&PortPlan> {
-    plan.dvipas.get(&dvipa)?.ports.get(&port)
+/// The distributed ports of a plan, in their order.
+fn ports(family: Family, plan: &OwnerPlan) -> impl Iterator<Item = (Key, &PortPlan)> {
+    let ours = plan.dvipas.iter().filter(move |(address, _)| Family::of(**address) == family);
+    ours.flat_map(|(&dvipa, plan)| plan.ports.iter().map(move |(&port, plan)| ((dvipa, port), plan)))
 }

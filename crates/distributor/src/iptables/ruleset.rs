@@ -5,7 +5,8 @@ use std::fmt::Arguments;
 use crate::text::line;
 
 /// With so many rules in a run, what follows can wait for the next one. The `nf_tables` variant hands a run to the kernel as one
-/// message; who is not root of the machine has room there for some 600.
+/// message. Who is not root of the machine has room there for `net.core.wmem_default`, 212,992 bytes: some 850 rules with a set,
+/// fewer with `-m u32`.
 const MANY: usize = 300;
 
 /// Chains and rules of one table.

@@ -1,7 +1,7 @@
-//! The sets and chains that are the same for every plan.
+//! The sets and chains that are the same for every plan, but for those of a port and those that pick a target.
 
 use super::family::Family;
-use super::numbers::{AFFINITY, CONNECTION, Numbers};
+use super::numbers::{CONNECTION, Numbers};
 use super::ruleset::Rules;
 use crate::text::line;
 
@@ -11,8 +11,6 @@ pub(super) const OWNED: &str = "dvipa";
 pub(super) const OWN: &str = "dvipa-own";
 /// Every packet to an owned DVIPA.
 pub(super) const PACKET: &str = "dvipa-packet";
-/// SYNs: a chain for each distributed port of a DVIPA.
-pub(super) const NEW: &str = "dvipa-new";
 /// A chain for each port that has a table of connections. Ports come, and stay for the connections that they have.
 pub(super) const PORTS: &str = "dvipa-ports";
 /// SYSPLEXPORTS: sets the mark.
@@ -21,12 +19,6 @@ pub(super) const RANGES: &str = "dvipa-ranges";
 pub(super) const SETTLING: &str = "dvipa-settling";
 /// Answers with a reset.
 pub(super) const REFUSE: &str = "dvipa-refuse";
-/// Loads the affinity of a client.
-pub(super) const LOAD_AFFINITY: &str = "dvipa-affinity";
-/// Stores or renews an affinity.
-pub(super) const AFFINE: &str = "dvipa-affine";
-/// Drops an affinity.
-pub(super) const UNAFFINE: &str = "dvipa-unaffine";
 /// What has the mark of an LPAR because of its port.
 const RANGE: &str = "dvipa-range";
 const RANGE_NEW: &str = "dvipa-range-new";
@@ -47,21 +39,11 @@ pub(super) const DAY: u32 = 86_400;
 /// Half a connection, and one that the client has ended.
 pub(super) const HALF: u32 = 120;
 /// The longest that ipset knows, 24 days.
-const LONGEST: u32 = 2_147_483;
-
-/// The set of affinities.
-pub(super) fn affinity(family: Family) -> String {
-    family.set("affinity")
-}
+pub(super) const LONGEST: u32 = 2_147_483;
 
 /// The set of connections by SYSPLEXPORTS.
 pub(super) fn range(family: Family) -> String {
     family.set("range")
-}
-
-/// The set that counts turns: how many of a round each port of a DVIPA has taken.
-pub(super) fn turn(family: Family) -> String {
-    family.set("turn")
 }
 
 /// Makes a set of connections, or of affinities. With room for many from the beginning: a set does not grow when packets fill it,
@@ -74,19 +56,10 @@ pub(super) fn create(text: &mut String, family: Family, set: &str, seconds: u32)
     );
 }
 
-/// Makes a set of ports of DVIPAs, each with a counter.
-pub(super) fn create_counting(text: &mut String, family: Family, set: &str) {
-    let inet = family.inet();
-    line(text, format_args!("create {set} hash:ip,port family {inet} hashsize 64 maxelem 65536 counters"));
-}
-
 /// The sets.
 pub(super) fn sets(text: &mut String, family: Family) {
-    create_counting(text, family, &turn(family));
-    create(text, family, &affinity(family), DAY);
     create(text, family, &range(family), DAY);
-    let numbers = [Numbers::affinities(family), Numbers::ports(family)];
-    for set in numbers.iter().flat_map(Numbers::sets) {
+    for set in Numbers::ports(family).sets() {
         create(text, family, set, LONGEST);
     }
 }
@@ -101,8 +74,7 @@ pub(super) fn packets(rules: &mut Rules, family: Family) {
         PACKET,
         &[
             "-j MARK --set-mark 0".to_owned(),
-            format!("{SYN} -j {NEW}"),
-            // What belongs to no connection comes back.
+            // What belongs to no connection, and is no new one to a distributed port, comes back.
             format!("-p tcp -j {PORTS}"),
             format!("-p tcp -j {RANGES}"),
             format!("-m mark ! --mark 0 -g {RANGE}"),
@@ -128,21 +100,7 @@ pub(super) fn packets(rules: &mut Rules, family: Family) {
 /// The chains that others lead to.
 pub(super) fn helpers(rules: &mut Rules, family: Family) {
     rules.whole(REFUSE, &[format!("-j MARK --set-mark {REFUSED}"), "-j ACCEPT".to_owned()]);
-    affinities(rules, family);
     ranges(rules, family);
-}
-
-fn affinities(rules: &mut Rules, family: Family) {
-    let (set, numbers) = (affinity(family), Numbers::affinities(family));
-    rules.whole(LOAD_AFFINITY, &[format!("-m set ! --match-set {set} {AFFINITY} -j RETURN")]);
-    numbers.load(rules, LOAD_AFFINITY);
-    rules.chain(AFFINE);
-    numbers.store(rules, AFFINE, LONGEST);
-    // Last: whoever sees it sees all bits of its number.
-    rules.add(AFFINE, format_args!("-j SET --add-set {set} {AFFINITY} --exist --timeout {DAY}"));
-    rules.whole(UNAFFINE, &[format!("-j SET --del-set {set} {AFFINITY}")]);
-    numbers.clear(rules, UNAFFINE);
-    rules.add(UNAFFINE, format_args!("-j MARK --set-mark 0"));
 }
 
 fn ranges(rules: &mut Rules, family: Family) {

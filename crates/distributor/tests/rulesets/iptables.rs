@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use distributor::{Affinity, Backend, Connection, Iptables, OwnerPlan, Script, Tables};
-use sysplex::{LparIndex, Method};
+use sysplex::{LparIndex, Method, Ports, Sysplex};
 
 use super::{EVERYTHING, cases, figure_4, is_as_it_was, nft_takes, owner_plan};
 
@@ -109,8 +109,49 @@ fn iptables_touches_only_what_changed() {
 
     let less = render(Some(&all), &owner_plan(&sysplex, &[(1, 4035), (2, 4035), (1, 5334)]));
     let chains: Vec<&str> = less.lines().filter(|line| line.starts_with(':')).collect();
-    assert_eq!(chains, [":turn-5335-10.10.10.1 - [0:0]", ":new-5335-10.10.10.1 - [0:0]"]);
-    assert!(!less.contains("ipset"), "connections and turns stay: {less}");
+    // Of 5335: nobody has its turn any more.
+    let [round, list, gone] = chains[..] else { panic!("{less}") };
+    assert_eq!(list, ":dvipa-turn - [0:0]");
+    assert!(round.starts_with(":turn-") && gone.starts_with(":turn-"), "{less}");
+    let sets: Vec<&str> = less.lines().filter(|line| line.starts_with("add ") || line.starts_with("del ")).collect();
+    assert_eq!(sets, ["del dv4-ready-2 10.10.10.1,tcp:5335"], "connections and turns stay");
+}
+
+/// Every LPAR of 32 listens on 64 ports, except the last, which does or does not.
+fn uniform(last: bool) -> OwnerPlan {
+    let mut sysplex = Sysplex::uniform(32);
+    sysplex.dvipas[0].distribute[0].ports = Ports::Listed((20_000..20_064).collect());
+    let lpars = if last { 1..=32 } else { 1..=31 };
+    let listeners: Vec<(u32, u16)> = lpars.flat_map(|lpar| (20_000..20_064).map(move |port| (lpar, port))).collect();
+    owner_plan(&sysplex, &listeners)
+}
+
+#[test]
+fn iptables_has_one_round_for_all_ports_that_go_the_same() {
+    let (all, less) = (uniform(true), uniform(false));
+    let scripts = Iptables.render(Some(&all), &less, &[]);
+    let [sets, rules] = &scripts[..] else { panic!("{scripts:?}") };
+    let ip = all.dvipas.keys().next().expect("a DVIPA");
+    let expected =
+        format!("del dv4-ready-32 {ip},tcp:20000-20063\nadd dv4-turn {ip},tcp:20000-20063 packets 0 bytes 0\n");
+    assert_eq!(sets.stdin, expected);
+    let rules = rules.stdin.lines().filter(|line| line.starts_with("-A")).count();
+    assert_eq!(rules, 1 + 2 + 31, "the list of ports, what counts turns, and turns");
+    for tables in tables_after(&(render(None, &all) + &shell(&scripts))) {
+        let weights: Vec<u32> = tables.vdpt.iter().map(|entry| entry.weight).collect();
+        assert_eq!(weights, [1; 64 * 31]);
+    }
+}
+
+#[test]
+fn iptables_set_anew_leaves_nothing_of_another_plan() {
+    let before = both_families();
+    let now = owner_plan(&figure_4(), &[(2, 5335)]);
+    for tables in tables_after(&(render(None, &before) + &render(None, &now))) {
+        let of_v4 = tables.vdpt.iter().filter(|entry| entry.dvipa.is_ipv4());
+        let found: Vec<_> = of_v4.map(|entry| (entry.dvipa.port(), entry.target.get(), entry.weight)).collect();
+        assert_eq!(found, [(5335, 2, 1)]);
+    }
 }
 
 #[test]

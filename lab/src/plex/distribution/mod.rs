@@ -177,12 +177,13 @@ impl Distributor {
         connections: &[Connection],
     ) -> Result<(), PlexError> {
         let previous = self.applied.get(&owner);
-        if previous == Some(next) && connections.is_empty() {
+        let next = previous.map_or_else(|| next.clone(), |previous| next.clone().going_on(previous));
+        if previous == Some(&next) && connections.is_empty() {
             return Ok(());
         }
-        let scripts = self.backend.render(previous, next, connections);
+        let scripts = self.backend.render(previous, &next, connections);
         self.run(owner, &scripts).await?;
-        self.applied.insert(owner, next.clone());
+        self.applied.insert(owner, next);
         Ok(())
     }
 
