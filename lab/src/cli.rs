@@ -102,6 +102,9 @@ enum Bench {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
         runs: u32,
     },
+    /// New connections and bytes through the distributor, against the targets' own addresses, and with 100,000 entries in the VCRT
+    #[command(after_help = "Example:\n  lab bench traffic --backend all")]
+    Traffic(bench::Traffic),
 }
 
 /// Runs the command line of this process; returns its exit status.
@@ -112,15 +115,21 @@ pub fn main() -> u8 {
         Command::Site(command) => site::main(&command),
         Command::Doctor => doctor::main(),
         Command::Bench(Bench::Up { lpars, runs, json }) => bench::up(&lpars, runs, json),
-        Command::Bench(Bench::Distributor { backend, runs }) => bench_distributor(backend, runs),
+        Command::Bench(Bench::Distributor { backend, runs }) => {
+            on_each(backend, |backend| bench::distributor(backend, runs))
+        }
+        Command::Bench(Bench::Traffic(traffic)) => on_each(traffic.backend, |backend| traffic.run(backend)),
     }
 }
 
-fn bench_distributor(choice: Choice, runs: u32) -> u8 {
+/// Measures each backend that was asked for and is to be had; returns the worst exit status.
+fn on_each(choice: Choice, measure: impl Fn(&backends::Known) -> u8) -> u8 {
     match backends::choose(choice) {
         Ok(chosen) => {
-            let worst = chosen.run.iter().map(|backend| bench::distributor(backend, runs)).max();
-            worst.unwrap_or(exit::PASSED)
+            for (backend, why) in &chosen.skipped {
+                crate::note!("skipped: {}: {why}", backend.name);
+            }
+            chosen.run.iter().map(measure).max().unwrap_or(exit::PASSED)
         }
         Err(why) => cannot_run(&why),
     }

@@ -8,10 +8,11 @@ mod iptables_packets;
 mod ipvs;
 
 use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use distributor::{Backend, Nftables, OwnerPlan, State, plan};
+use distributor::{Backend, Connection, Nftables, OwnerPlan, State, plan};
 use sysplex::{LparIndex, NoTarget, Ports, Sysplex};
 
 /// The plan of the first LPAR, which owns everything, with these `(LPAR, port)` listening.
@@ -83,6 +84,34 @@ fn is_as_it_was(file: &str, found: &str) {
         "{} is no longer what is rendered; if the new one is right: UPDATE_SNAPSHOTS=1 cargo test -p distributor",
         path.display()
     );
+}
+
+/// So many connections as one takeover of a busy DVIPA brings; a plain user's message to the kernel has no room for them.
+#[test]
+fn many_connections_come_in_several_scripts_and_before_the_plan() {
+    let sysplex = figure_4();
+    let plan = owner_plan(&sysplex, &EVERYTHING);
+    let dvipa = SocketAddr::new(sysplex.dvipas[0].address, 4035);
+    let target = LparIndex::new(2).expect("an LPAR's number");
+    let client = |number: u32| SocketAddr::from((Ipv4Addr::from(0xc612_0000 + number), 40_000));
+    let connections: Vec<Connection> =
+        (0..12_000).map(|number| Connection { client: client(number), dvipa, target }).collect();
+    let few = Nftables.render(None, &plan, &connections[..2000]);
+    assert_eq!(few.len(), 1, "a plan and its connections are there at once");
+
+    let settling = OwnerPlan { settling: [dvipa.ip()].into(), ..plan.clone() };
+    let first = Nftables.render(None, &settling, &connections);
+    assert!(first[0].stdin.contains("chain prerouting"), "the table comes first");
+    let settled = Nftables.render(Some(&settling), &plan, &connections);
+    let last = settled.last().expect("the plan");
+    assert!(last.stdin.starts_with("delete element ip dvipa settling"), "all are known by then: {}", last.stdin);
+    let all = first.iter().chain(&settled).map(|script| script.stdin.as_str());
+    let all: Vec<&str> = all.flat_map(|script| [script, "--\n"]).collect();
+    let commands = "f=$(mktemp); r=0; while IFS= read -r l; do if [ \"$l\" = -- ]; then nft -f $f || r=1; : > $f; else \
+                    printf '%s\\n' \"$l\" >> $f; fi; done; rm $f; nft -n list map ip dvipa vcrt | grep -o 198.18 | wc -l; exit $r";
+    // As a plain user, whom the kernel gives no larger messages than others get.
+    let Some((good, output)) = nft_takes(&all, commands) else { return };
+    assert!(good && output.contains("12000"), "{output}");
 }
 
 /// Runs a script in a network namespace of its own, after those before it. `None` when this machine forbids that.

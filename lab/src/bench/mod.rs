@@ -4,7 +4,9 @@ mod distributor;
 mod floor;
 mod memory;
 mod realm;
+mod traffic;
 mod up;
 
 pub use distributor::distributor;
+pub use traffic::Traffic;
 pub use up::up;

@@ -13,6 +13,8 @@ use crate::{Affinity, Connection, OwnerPlan, PortPlan, mark};
 /// One port of one DVIPA.
 type Key = (IpAddr, u16);
 
+/// What makes the kernel follow `next`; with the affinities of the clients of these connections, which come with
+/// [`connections`].
 pub(super) fn script(previous: Option<&OwnerPlan>, next: &OwnerPlan, connections: &[Connection]) -> String {
     let has = |plan: &OwnerPlan, family| plan.dvipas.keys().any(|address| Family::of(*address) == family);
     let mut text = String::new();
@@ -78,12 +80,6 @@ impl Renderer<'_> {
                 }
             }
         }
-        let ours = connections.iter().filter(|c| self.is_ours(c.dvipa.ip()));
-        self.add(
-            &mut text,
-            VCRT,
-            &ours.map(|c| self.family.element(&key_of(c), "", &mark(c.target).to_string())).collect::<Vec<_>>(),
-        );
         self.add(&mut text, AFFINITY, &self.affinities(connections));
         // Last, because a chain can go only when nothing leads to it. Added first, so that one that is gone already is no error.
         for key in removed {
@@ -129,10 +125,7 @@ impl Renderer<'_> {
     }
 
     fn elements(&self, text: &mut String, command: &str, name: &str, elements: &[String]) {
-        if !elements.is_empty() {
-            let (table, elements) = (self.table(), elements.join(",\n    "));
-            line(text, format_args!("{command} element {table} {name} {{\n    {elements},\n}}"));
-        }
+        edit_elements(text, self.family, command, name, elements);
     }
 
     fn ports<'p>(&self, plan: &'p OwnerPlan) -> impl Iterator<Item = (Key, &'p PortPlan)> {
@@ -171,6 +164,30 @@ impl Renderer<'_> {
             })
             .collect()
     }
+}
+
+fn edit_elements(text: &mut String, family: Family, command: &str, name: &str, elements: &[String]) {
+    if !elements.is_empty() {
+        let (family, elements) = (family.name, elements.join(",\n    "));
+        line(text, format_args!("{command} element {family} {TABLE} {name} {{\n    {elements},\n}}"));
+    }
+}
+
+/// Are the tables there, after this plan, that these connections belong in?
+pub(super) fn has_tables(plan: &OwnerPlan, connections: &[Connection]) -> bool {
+    let ipv6 = plan.dvipas.keys().any(IpAddr::is_ipv6);
+    ipv6 || connections.iter().all(|connection| connection.dvipa.is_ipv4())
+}
+
+/// Puts connections into the VCRT, whose table is there.
+pub(super) fn connections(connections: &[Connection]) -> String {
+    let mut text = String::new();
+    for family in Family::ALL {
+        let ours = connections.iter().filter(|c| Family::of(c.dvipa.ip()) == family);
+        let element = |c| family.element(&key_of(c), "", &mark(c.target).to_string());
+        edit_elements(&mut text, family, "add", VCRT, &ours.map(element).collect::<Vec<_>>());
+    }
+    text
 }
 
 /// Takes connections out of the VCRT, those that are in it; all or none.

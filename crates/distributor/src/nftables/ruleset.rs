@@ -9,6 +9,9 @@
 //! one gets there by way of `closing`.
 //!
 //! `update` renews the time of an entry but never changes its mark, so a chain that picks anew deletes first.
+//!
+//! Every look at a table costs, for IPv6 one for each LPAR that there may be. So no packet looks at the same table twice: what
+//! is to be done with what was found has a chain of its own.
 
 use std::net::IpAddr;
 
@@ -22,7 +25,20 @@ pub(super) const AFFINITY: &str = "affinity";
 pub(super) const TOTAL: &str = "total";
 
 /// The chains of both families.
-const CHAINS: [&str; 8] = ["prerouting", "output", "new", "affine", "picked", "remember", "known", "ending"];
+const CHAINS: [&str; 12] = [
+    "prerouting",
+    "output",
+    "new",
+    "again",
+    "fresh",
+    "returning",
+    "choose",
+    "affine",
+    "picked",
+    "remember",
+    "known",
+    "ending",
+];
 
 /// An affinity without a running timer: a connection is open. Refreshed at every new one.
 pub(super) const AFFINITY_HELD: &str = "1d";
@@ -149,15 +165,8 @@ pub(super) fn chains(family: Family) -> String {
     );
     let find = |table, then: &str| family.find(table, &connection, then);
     let ready = format!("{port} . meta mark @ready");
-    let (kept, gone, gone_closing) = (
-        find(VCRT, &format!("{ready} goto remember")),
-        find(VCRT, &format!("delete @vcrt {{ {this} }}")),
-        find("closing", &format!("delete @closing {{ {this} }}")),
-    );
-    let (affine, no_affine) = (
-        family.find(AFFINITY, &client, &format!("{ready} goto affine")),
-        family.find(AFFINITY, &client, &format!("delete @affinity {{ {of_client} }}")),
-    );
+    let (again, gone_closing) = (find(VCRT, "goto again"), find("closing", &format!("delete @closing {{ {this} }}")));
+    let returning = family.find(AFFINITY, &client, "goto returning");
     let (known, known_closing) = (
         find(VCRT, &format!("update @vcrt {{ {this} }} accept")),
         find("closing", &format!("update @closing {{ {this} }} accept")),
@@ -179,14 +188,28 @@ table {name} dvipa {{
         {name} daddr @owned meta l4proto tcp goto known
     }}
     chain new {{
+        {again}
+        goto fresh
+    }}
+    chain again {{
         # A retransmission keeps its target while that one is ready.
-        {kept}
+        {ready} goto remember
+        delete @vcrt {{ {this} }}
+        goto fresh
+    }}
+    chain fresh {{
         # A new connection leaves nothing of an old one.
-        {gone}
         {gone_closing}
+        {returning}
+        goto choose
+    }}
+    chain returning {{
         # A client with an affinity goes where it was, while that target is ready; else the affinity is dropped.
-        {affine}
-        {no_affine}
+        {ready} goto affine
+        delete @affinity {{ {of_client} }}
+        goto choose
+    }}
+    chain choose {{
         meta mark set 0
         {port} vmap @ports
         meta mark set {port} map @sysplexports goto remember
@@ -212,8 +235,8 @@ table {name} dvipa {{
         # No such connection: the owner's own stack says so.
     }}
     chain ending {{
-        {known_closing}
         {ending}
+        {known_closing}
         {name} daddr @settling drop
     }}
 "
