@@ -2,11 +2,11 @@
 
 mod common;
 
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::*;
 use evidence::What;
@@ -123,4 +123,43 @@ fn without_file_descriptors_it_goes_on_as_soon_as_it_can() {
     let silent: Vec<_> = (0..200).map(|_| TcpStream::connect(("127.0.0.1", client)).expect("connect")).collect();
     link(host, &mut user, "IBMUSER");
     drop(silent);
+}
+
+#[test]
+fn who_says_nothing_or_too_little_is_closed_after_ten_seconds_on_every_port() {
+    let run = tempfile::tempdir().expect("temp dir");
+    let [host, client, hub] = free_ports();
+    let hub_port = format!("HUBPORT={hub}");
+    let mut dbgmgr = Dbgmgr::start(run.path(), host, client, &["HUBIP=127.0.0.1", &hub_port]);
+    dbgmgr.wait_for("primary", |w| matches!(w, What::Hub { state: evidence::HubState::Primary, .. }));
+    let path = Debugger::wait(host, "NOBODY").path;
+    let began = Instant::now();
+    let tcp = |port: u16| TcpStream::connect(("127.0.0.1", port)).expect("connect");
+    let closed = |mut stream: Box<dyn Read>| {
+        // What is said before the end does not matter here.
+        let _ = stream.read_to_end(&mut Vec::new());
+        let took = began.elapsed();
+        assert!((9..15).contains(&took.as_secs()), "closed after {took:?}");
+    };
+    std::thread::scope(|scope| {
+        for port in [host, client, hub] {
+            let stream = tcp(port);
+            stream.set_read_timeout(Some(DEADLINE)).expect("timeout");
+            scope.spawn(move || closed(Box::new(stream)));
+            // A message that comes byte by byte does not help.
+            let mut slow = tcp(port);
+            slow.set_read_timeout(Some(Duration::from_millis(100))).expect("timeout");
+            slow.write_all(&2000_u32.to_be_bytes()).expect("write");
+            scope.spawn(move || {
+                let nothing = |e: std::io::Error| e.kind() == ErrorKind::WouldBlock;
+                while slow.write_all(b" ").is_ok() && slow.read(&mut [0]).is_err_and(nothing) {}
+                let took = began.elapsed();
+                assert!((9..15).contains(&took.as_secs()), "closed after {took:?}");
+            });
+        }
+        let stream = UnixStream::connect(&path).expect("connect");
+        stream.set_read_timeout(Some(DEADLINE)).expect("timeout");
+        scope.spawn(move || closed(Box::new(stream)));
+    });
+    link(host, &mut miner(host, "IBMUSER"), "IBMUSER");
 }

@@ -2,10 +2,14 @@
 
 mod common;
 
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
-use common::{Dbgmgr, free_ports};
+use common::{DEADLINE, Dbgmgr, Peer, free_ports};
+use dbm_protocol::hub::HubMessage;
+use dbm_protocol::{Hello, RefusalCode, Role};
 use evidence::{HubState, What};
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustix::process::Signal;
 
 /// Runs the tests below once more, in a network of their own; the machine's is not touched.
@@ -19,7 +23,7 @@ fn hub_addresses_in_a_network_of_their_own() {
         .output()
         .expect("run unshare");
     let (out, err) = (String::from_utf8_lossy(&inside.stdout), String::from_utf8_lossy(&inside.stderr));
-    assert!(inside.status.success() && out.contains("2 passed"), "{out}{err}");
+    assert!(inside.status.success() && out.contains("3 passed"), "{out}{err}");
 }
 
 fn ip(words: &str) {
@@ -84,5 +88,41 @@ fn inside_a_dvipa_is_told_from_a_home_address_on_its_target_and_on_its_owner() {
             "{out}"
         );
         ip(&format!("addr del 10.10.10.1/32 dev {at}"));
+    }
+}
+
+/// Asks to join the hub at 9.9.9.1, from this address.
+fn join_from(address: [u8; 4]) -> HubMessage {
+    let end = socket(AddressFamily::INET, SocketType::STREAM, None).expect("socket");
+    bind(&end, &SocketAddr::from((address, 0))).expect("bind");
+    connect(&end, &SocketAddr::from(([9, 9, 9, 1], 5337))).expect("connect");
+    let stream = TcpStream::from(end);
+    stream.set_read_timeout(Some(DEADLINE)).expect("timeout");
+    let mut peer = Peer(stream);
+    peer.tell(&Hello::new(Role::Manager));
+    peer.tell(&HubMessage::Join { system: "LPAR2".parse().expect("system") });
+    peer.hear()
+}
+
+#[test]
+#[ignore = "run by hub_addresses_in_a_network_of_their_own"]
+fn inside_trustedtcp_takes_who_is_in_the_network_of_hubip() {
+    home();
+    ip("addr replace 9.9.9.1/24 dev lan0");
+    let run = tempfile::tempdir().expect("temp dir");
+    let [host, client] = free_ports();
+    let mut dbgmgr = Dbgmgr::start(run.path(), host, client, &["HUBIP=9.9.9.1", "TRUSTEDTCP=ON"]);
+    role(&mut dbgmgr, HubState::Primary);
+    let answer = join_from([9, 9, 9, 1]);
+    assert!(matches!(answer, HubMessage::Welcome { .. }), "{answer:?}");
+    match join_from([10, 10, 10, 12]) {
+        HubMessage::Refused(no) => {
+            assert_eq!(no.code, RefusalCode::NotAuthorized);
+            assert!(
+                no.reason.contains("10.10.10.12 is not authenticated") && no.reason.contains("9.9.9.0/24"),
+                "{no:?}"
+            );
+        }
+        answer => panic!("{answer:?}"),
     }
 }

@@ -38,3 +38,20 @@ fn a_scrape_shows_who_is_registered_and_what_waits() {
     assert!(ask(metrics, "POST /metrics").starts_with("HTTP/1.1 405"));
     assert!(ask(metrics, "nonsense").starts_with("HTTP/1.1 400"));
 }
+
+#[test]
+fn strangers_who_say_nothing_hold_nobody_up_for_long() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let [host, client, metrics] = free_ports();
+    let _dbgmgr = Dbgmgr::start(dir.path(), host, client, &[&format!("METRICS=127.0.0.1:{metrics}")]);
+    let silent: Vec<_> = (0..8).map(|_| TcpStream::connect(("127.0.0.1", metrics)).expect("connect")).collect();
+    let page = ask(metrics, "GET /metrics");
+    assert!(page.starts_with("HTTP/1.1 200 OK"), "after those have had their time: {page}");
+    drop(silent);
+    let endless = format!("GET /{}", "x".repeat(60_000));
+    let mut stream = TcpStream::connect(("127.0.0.1", metrics)).expect("connect");
+    let _ = stream.write_all(endless.as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(!String::from_utf8_lossy(&answer).contains("200"), "a line without an end");
+}

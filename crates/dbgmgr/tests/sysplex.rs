@@ -4,6 +4,8 @@ mod common;
 
 use common::*;
 use dbm_protocol::engine::ToEngine;
+use dbm_protocol::hub::HubMessage;
+use dbm_protocol::{RefusalCode, Role};
 use evidence::{HubState, What};
 use rustix::process::Signal;
 
@@ -56,4 +58,36 @@ fn sessions_cross_systems_both_ways_and_the_primary_may_be_restarted() {
     let mut late = miner(host1, "LATE");
     cross(&mut late, waiting, client2);
     drop(kept);
+}
+
+#[test]
+fn with_trustedtcp_the_hub_takes_the_systems_of_the_sysplex_only() {
+    for (peers, taken) in [("127.0.0.9", false), ("127.0.0.9,127.0.0.1", true), ("127.0.0.0/30", true), ("", true)] {
+        let run = tempfile::tempdir().expect("temp dir");
+        let [host, client, hub] = free_ports();
+        let mut words = vec!["HUBIP=127.0.0.1".to_owned(), format!("HUBPORT={hub}"), "TRUSTEDTCP=ON".to_owned()];
+        words.extend((!peers.is_empty()).then(|| format!("HUBPEERS={peers}")));
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        let mut dbgmgr = Dbgmgr::start(run.path(), host, client, &words);
+        dbgmgr.wait_for("primary", |w| matches!(w, What::Hub { state: HubState::Primary, .. }));
+        let system = || "LPAR2".parse().expect("system");
+        let mut messages = vec![HubMessage::Join { system: system() }, HubMessage::Who { system: system() }];
+        messages.extend((!taken).then_some(HubMessage::Move { hub: ([127, 0, 0, 1], 9).into(), moves: 99 }));
+        for message in messages {
+            // Who is refused may be told so before he has spoken.
+            let mut peer = Peer::connect(hub, Role::Manager);
+            peer.tell(&message);
+            let answer: HubMessage = peer.hear();
+            let refused = matches!(&answer, HubMessage::Refused(no) if no.code == RefusalCode::NotAuthorized);
+            assert_eq!(refused, !taken, "HUBPEERS={peers}: {message:?} was answered with {answer:?}");
+        }
+        if !taken {
+            dbgmgr.wait_for("the refusal", |w| matches!(w, What::HubRefused { .. }));
+            dbgmgr.signal(Signal::TERM);
+            let (_, out, _) = dbgmgr.end();
+            let said = "EQACM908W A partner in the hub is refused: 127.0.0.1 is not authenticated (TRUSTEDTCP=ON): it is not one \
+                        of HUBPEERS";
+            assert_eq!(out.matches(said).count(), 1, "{out}");
+        }
+    }
 }

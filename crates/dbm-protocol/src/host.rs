@@ -1,8 +1,21 @@
-//! The HOST (internal) port: loopback of one system only. Each connection is either a Debug Miner's or a debugger's.
+//! The HOST (internal) port: loopback of one system only. Each connection is either a Debug Miner's or a debugger's: after its
+//! hello it logs on ([`Logon`]), and then says what it wants.
 
 use serde::{Deserialize, Serialize};
 
+use crate::passticket::PassTicket;
 use crate::{JobName, Notice, Refused, SessionId, SystemName, Token, UserId};
+
+/// The logon to Debug Manager, after the hello. Everything that follows on the connection is for this user: it is refused when
+/// it names another one. (IBM documents that the logon to Debug Manager is one with a PassTicket; the message is ours.)
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logon {
+    /// The user who is registered, or whose workstation the session waits for.
+    pub user: UserId,
+    /// The proof that the speaker may say so.
+    pub ticket: PassTicket,
+}
 
 /// A session as its debugger holds it: all that a Debug Manager needs that has never heard of it.
 ///
@@ -20,7 +33,8 @@ pub struct Standing {
     pub job: JobName,
     /// The program in it.
     pub module: String,
-    /// The secret of the last [`ToDebugger::Waiting`]. If this Debug Manager still knows the session, it must be the one.
+    /// The secret of the last [`ToDebugger::Waiting`]: every Debug Manager of this system can tell whether one of them has
+    /// given it for this session ([`crate::passticket::Key::claim`]).
     pub claim: Token,
 }
 

@@ -10,6 +10,7 @@
 //! - [`rse`]: the RSE daemon's port 4035 and the RSE server's second port.
 //! - [`handoff`]: the client's socket on its way into the job.
 //! - [`nametoken`]: the name/token pair by which Debug Manager's HOST port is found.
+//! - [`passticket`]: the proof with which Debug Miner and debugger log on to the HOST port.
 //! - [`dap`]: the conversation after the handoff, opaque to Debug Manager.
 //! - [`testopt`]: the TEST runtime option, by which a job asks for all this.
 //! - [`tcp`]: options of the sockets under these conversations.
@@ -23,6 +24,7 @@ pub mod host;
 pub mod hub;
 mod names;
 pub mod nametoken;
+pub mod passticket;
 pub mod retry;
 pub mod rse;
 pub mod tcp;
@@ -110,6 +112,8 @@ pub enum RefusalCode {
     UnknownSession,
     /// The token does not belong to the session, or was used before.
     BadToken,
+    /// Who speaks has not proven to be who may say that.
+    NotAuthorized,
     /// The session does not wait for an engine (any more).
     NotWaiting,
     /// A limit of this Debug Manager is reached.
@@ -127,6 +131,7 @@ impl RefusalCode {
             Self::BadMessage => "bad_message",
             Self::UnknownSession => "unknown_session",
             Self::BadToken => "bad_token",
+            Self::NotAuthorized => "not_authorized",
             Self::NotWaiting => "not_waiting",
             Self::Busy => "busy",
             Self::Timeout => "timeout",

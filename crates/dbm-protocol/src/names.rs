@@ -118,9 +118,15 @@ impl Token {
         Ok(Self(bytes))
     }
 
-    /// One with known bytes, for tests.
+    /// One with known bytes: those of a keyed hash, or of a test.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Token {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -124,7 +124,7 @@ impl Kept {
 
     /// Looks the name and token up anew, says it, and returns the answer.
     async fn announce(&self, again: &FromDebugger) -> Result<(Host, ToDebugger), Miss> {
-        let mut host = Host::find(&self.run_dir).await.map_err(Miss::Later)?;
+        let mut host = Host::find(&self.run_dir, &self.standing.user).await.map_err(Miss::Later)?;
         host.send(again).await.map_err(Miss::Later)?;
         let answer = host.answer().await.map_err(Miss::Later)?;
         Ok((host, answer))

@@ -1,4 +1,7 @@
-//! The way to Debug Manager: the name/token pair, the HOST port, and the conversation there.
+//! The way to Debug Manager: the name/token pair, the HOST port, the logon and the conversation there.
+//!
+//! The debugger is a part of the system, not of the program under it: it makes the PassTicket for the user whose workstation the
+//! job wants. (Whether a job's own user may want that workstation is a matter of SAF, which is not here.)
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -6,7 +9,8 @@ use std::time::Duration;
 
 use dbm_protocol::host::{FromDebugger, ToDebugger};
 use dbm_protocol::nametoken::{self, DbmToken, NameTokenError};
-use dbm_protocol::{Hello, Role, frame};
+use dbm_protocol::passticket::Key;
+use dbm_protocol::{Hello, Role, UserId, frame};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc;
@@ -31,12 +35,17 @@ fn find(run_dir: &Path) -> Result<u16, NameTokenError> {
 }
 
 impl Host {
-    /// Finds Debug Manager by the name/token pair of this system, connects to its HOST port and says hello.
+    /// Finds Debug Manager by the name/token pair of this system, connects to its HOST port, says hello and logs on for
+    /// this user.
     ///
     /// # Errors
     /// One sentence that says what did not work.
-    pub async fn find(run_dir: &Path) -> Result<Self, String> {
-        Self::connect(find(run_dir).map_err(|e| e.to_string())?).await
+    pub async fn find(run_dir: &Path, user: &UserId) -> Result<Self, String> {
+        let mut host = Self::connect(find(run_dir).map_err(|e| e.to_string())?).await?;
+        let key = Key::read(run_dir).map_err(|e| e.to_string())?;
+        let logon = key.logon(Role::Debugger, user).map_err(|e| format!("no PassTicket: {e}"))?;
+        host.write(&logon).await?;
+        Ok(host)
     }
 
     async fn connect(port: u16) -> Result<Self, String> {

@@ -81,7 +81,7 @@ fn lost(reason: impl Into<String>) -> Outcome {
 async fn begin(job: &Job) -> Result<(Host, Kept), Outcome> {
     let (mut retry, mut first) = (Backoff::for_debug_manager(), None);
     loop {
-        let missing = match Host::find(&job.run_dir).await {
+        let missing = match Host::find(&job.run_dir, &job.user).await {
             Ok(mut host) => match wait(job, &mut host).await {
                 Ok(kept) => return Ok((host, kept?)),
                 Err(reason) => reason,

@@ -29,7 +29,7 @@ impl Manager {
     async fn with_job(room: &Room, test: &str) -> (Self, Child, Pair) {
         let (listener, pair, handoff) = Self::open(room).await;
         let child = spawn(room, test);
-        let (manager, wait) = Self::hear(&listener, handoff).await;
+        let (manager, wait) = Self::hear(room, &listener, handoff, "IBMUSER").await;
         let FromDebugger::Wait { user, job, module } = wait else { panic!("expected wait, found {wait:?}") };
         assert_eq!((user.as_str(), job.as_str(), module.as_str()), ("IBMUSER", "EQATST", "EQATST"));
         (manager, child, pair)
@@ -38,7 +38,7 @@ impl Manager {
     /// Starts anew, and takes what the debugger announces again.
     async fn again(room: &Room) -> (Self, FromDebugger, Pair) {
         let (listener, pair, handoff) = Self::open(room).await;
-        let (manager, again) = Self::hear(&listener, handoff).await;
+        let (manager, again) = Self::hear(room, &listener, handoff, "IBMUSER").await;
         (manager, again, pair)
     }
 
@@ -51,10 +51,11 @@ impl Manager {
         (listener, pair, handoff)
     }
 
-    async fn hear(listener: &TcpListener, handoff: UnixListener) -> (Self, FromDebugger) {
+    async fn hear(room: &Room, listener: &TcpListener, handoff: UnixListener, user: &str) -> (Self, FromDebugger) {
         let (mut host, _) = soon("the debugger", listener.accept()).await.expect("accept");
         let hello: Hello = frame::read(&mut host).await.expect("frame").expect("hello");
         assert_eq!(hello, Hello::new(Role::Debugger));
+        room.logged_on(&mut host, Role::Debugger, user).await;
         let first = soon("the first message", frame::read(&mut host)).await.expect("frame").expect("message");
         (Self { host, handoff }, first)
     }
@@ -338,7 +339,7 @@ async fn without_percent_the_user_is_the_jobs_own() {
     let room = Room::new();
     let (listener, _pair, handoff) = Manager::open(&room).await;
     let _child = spawn(&room, "TEST(,,,DBMDT:*)");
-    let (_, wait) = Manager::hear(&listener, handoff).await;
+    let (_, wait) = Manager::hear(&room, &listener, handoff, "STCUSER").await;
     assert!(matches!(&wait, FromDebugger::Wait { user, .. } if user.as_str() == "STCUSER"), "{wait:?}");
 }
 

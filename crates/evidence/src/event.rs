@@ -157,6 +157,22 @@ pub enum What {
         /// This end: the DVIPA, when the client dialled it.
         local: SocketAddr,
     },
+    /// Somebody on this system was turned away at the HOST port, or at the handoff socket: he has not proven for whom he speaks.
+    HostRefused {
+        /// The user for whom he wanted to speak, where it got that far.
+        user: Option<String>,
+        /// Why.
+        #[serde(flatten)]
+        refusal: Refusal,
+    },
+    /// A partner in the hub was turned away, because it was not authenticated (TRUSTEDTCP=ON).
+    HubRefused {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// Why.
+        #[serde(flatten)]
+        refusal: Refusal,
+    },
     /// The engine was turned away.
     EngineRefused {
         /// The client's end.

@@ -1,5 +1,6 @@
 //! The Debug Miner of one user: finds Debug Manager's HOST port by the name/token pair, registers the user there, and passes
-//! on what Debug Manager says.
+//! on what Debug Manager says. The RSE daemon has authenticated the user; the PassTicket for the logon to Debug Manager it makes
+//! itself, as on z/OS.
 //!
 //! Registration is a held connection. Whether the real Debug Miner registers again by itself after Debug Manager's restart is
 //! not documented; that this one does, and its back-off, are ours.
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use dbm_protocol::host::{FromMiner, ToMiner};
 use dbm_protocol::nametoken::{self, DbmToken};
+use dbm_protocol::passticket::Key;
 use dbm_protocol::retry::Backoff;
 use dbm_protocol::{Hello, Notice, Role, UserId, frame};
 use evidence::{Emitter, What};
@@ -72,6 +74,9 @@ async fn register(user: &UserId, run_dir: &Path) -> Result<(TcpStream, u16), Str
     let dialled = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
     let mut stream = dialled.map_err(|e| format!("HOST port {port} of the name/token pair: {e}"))?;
     wire::write(&mut stream, &Hello::new(Role::Miner)).await?;
+    let key = Key::read(run_dir).map_err(|e| e.to_string())?;
+    let logon = key.logon(Role::Miner, user).map_err(|e| format!("no PassTicket: {e}"))?;
+    wire::write(&mut stream, &logon).await?;
     wire::write(&mut stream, &FromMiner::Register { user: user.clone() }).await?;
     match frame::read(&mut stream).await {
         Ok(Some(ToMiner::Registered { .. })) => Ok((stream, port)),

@@ -55,9 +55,10 @@ async fn open(address: SocketAddr, ticket: Token) -> TcpStream {
 }
 
 /// Takes one registration.
-async fn registration(host: &TcpListener) -> TcpStream {
+async fn registration(room: &Room, host: &TcpListener) -> TcpStream {
     let (mut miner, _) = soon("the Debug Miner", host.accept()).await.expect("accept");
     assert_eq!(next::<Hello>(&mut miner).await, Hello::new(Role::Miner));
+    room.logged_on(&mut miner, Role::Miner, "IBMUSER").await;
     let FromMiner::Register { user } = next(&mut miner).await;
     assert_eq!(user.as_str(), "IBMUSER");
     let registered = ToMiner::Registered { system: "LPAR1".parse().expect("system") };
@@ -83,7 +84,7 @@ async fn a_user_logs_on_is_registered_is_notified_and_logs_off() {
     let (mut child, rsed) = start(&mut room, &[]).await;
     let (server, ticket) = log_on(rsed).await;
     let mut client = open(server, ticket).await;
-    let mut miner = registration(&host).await;
+    let mut miner = registration(&room, &host).await;
     let FromServer::Opened { user, registered, .. } = next(&mut client).await else { panic!("expected opened") };
     assert!(registered && user.as_str() == "IBMUSER");
     // The second port is held only until the client is there.
@@ -176,7 +177,7 @@ async fn the_debug_miner_finds_a_debug_manager_that_starts_later_and_one_that_re
         let host = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let port = host.local_addr().expect("address").port();
         let pair = room.publish(port);
-        let miner = registration(&host).await;
+        let miner = registration(&room, &host).await;
         assert_eq!(room.until("miner_registered", registered).await, port);
         drop((pair, host, miner));
         room.until("miner_failed", |what| matches!(what, What::MinerFailed { .. }).then_some(())).await;

@@ -34,7 +34,9 @@ Keys:
   HUBIP=ADDRESS    address of the primary node's LPAR, the same for all instances; none: no sysplex support
   HUBPORT=PORT     port of the hub there                                          [default: 5337]
   WAIT=SECONDS     how long a session waits for its user, and then for the engine [default: 300]
-  TRUSTEDTCP=OFF   authentication of the hub's partners; ON is not supported yet  [default: OFF]
+  TRUSTEDTCP=ON|OFF  are the hub's partners authenticated, by their addresses?    [default: OFF]
+  HUBPEERS=ADDRESS[,ADDRESS]  with TRUSTEDTCP=ON: the systems of the sysplex, as
+                   addresses or networks such as 9.9.9.0/24  [default: the network of HUBIP]
   SAFCLASS=CLASS   class of the batch start profile; kept, as there is no SAF     [default: FACILITY]
   METRICS=ADDRESS:PORT  serves metrics for Prometheus there, by HTTP at /metrics  [default: no]
   DEBUG=ON|OFF     trace to stderr; in PRM and in a file the word DEBUG will do   [default: OFF]

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use evidence::TASK_ENV;
+use ipnet::IpNet;
 
 use super::words::{Origin, Words, cut};
 use super::{Args, Config};
@@ -47,7 +48,9 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
     let hub_ip = value("HUBIP").map(|(text, origin)| hub_ip(&text, &origin)).transpose();
     let hub_ip = note(hub_ip, &mut problems);
     let wait = note(wait(&or("WAIT", "300")), &mut problems);
-    let trusted = note(trusted_tcp(&or("TRUSTEDTCP", "OFF")), &mut problems);
+    let trusted_tcp = note(on_or_off("TRUSTEDTCP", &or("TRUSTEDTCP", "OFF")), &mut problems);
+    let hub_peers = value("HUBPEERS").map(|(text, origin)| hub_peers(&text, &origin, trusted_tcp)).transpose();
+    let hub_peers = note(hub_peers, &mut problems);
     let saf_class = note(saf_class(&or("SAFCLASS", "FACILITY")), &mut problems);
     let metrics = value("METRICS").map(|(text, origin)| metrics(&text, &origin)).transpose();
     let metrics = note(metrics, &mut problems);
@@ -60,12 +63,16 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
         (format!("HUBPORT ({hub_port_origin})"), hub.map(|hub| hub.port())),
         ("METRICS".to_owned(), metrics.flatten().map(|metrics| metrics.port())),
     ]));
-    match (host, client, wait, trusted, saf_class, debug) {
-        (Some(host), Some(client), Some(wait), Some(()), Some(saf_class), Some(debug)) if problems.is_empty() => {
+    match (host, client, wait, trusted_tcp, saf_class, debug) {
+        (Some(host), Some(client), Some(wait), Some(trusted_tcp), Some(saf_class), Some(debug))
+            if problems.is_empty() =>
+        {
             Ok(Config {
                 host,
                 client,
                 hub,
+                trusted_tcp,
+                hub_peers: hub_peers.flatten().unwrap_or_default(),
                 wait: Duration::from_secs(wait),
                 task: env(TASK_ENV).filter(|name| !name.is_empty()).unwrap_or_else(|| "DBGMGR".to_owned()),
                 debug,
@@ -141,15 +148,29 @@ fn wait((text, origin): &(String, Origin)) -> Result<u64, String> {
     })
 }
 
-fn trusted_tcp(value: &(String, Origin)) -> Result<(), String> {
-    if on_or_off("TRUSTEDTCP", value)? {
+/// Most addresses in HUBPEERS: twice what a sysplex has of systems.
+const MOST_PEERS: usize = 64;
+
+/// HUBPEERS: addresses, or networks, of the sysplex' systems. They say nothing where nobody is authenticated.
+fn hub_peers(text: &str, origin: &Origin, trusted_tcp: Option<bool>) -> Result<Vec<IpNet>, String> {
+    if trusted_tcp == Some(false) {
+        return Err(format!("HUBPEERS ({origin}): TRUSTEDTCP=OFF was found, TRUSTEDTCP=ON was expected with it"));
+    }
+    let net = |word: &str| word.parse().ok().or_else(|| word.parse::<IpAddr>().ok().map(IpNet::from));
+    let peers = text.split(',').map(|word| {
+        net(word.trim()).ok_or_else(|| {
+            let found = cut(word);
+            format!("HUBPEERS ({origin}): `{found}` was found, IP addresses or networks were expected, with commas between them")
+        })
+    });
+    let peers: Vec<IpNet> = peers.collect::<Result<_, _>>()?;
+    if peers.len() > MOST_PEERS {
         return Err(format!(
-            "TRUSTEDTCP ({}): ON is not supported yet: this Debug Manager cannot authenticate its partners in the hub; OFF was \
-             expected",
-            value.1
+            "HUBPEERS ({origin}): {} addresses were found, at most {MOST_PEERS} were expected",
+            peers.len()
         ));
     }
-    Ok(())
+    Ok(peers)
 }
 
 /// METRICS: address and port of this system.
@@ -266,7 +287,9 @@ mod tests {
             (&["5336", "5335", "WAIT=0"], "WAIT (argument PRM): `0` was found"),
             (&["5336", "5335", "WAIT="], "WAIT has no value"),
             (&["5336", "5335", "WAIT=1", "WAIT=2"], "second time"),
-            (&["5336", "5335", "TRUSTEDTCP=ON"], "not supported yet"),
+            (&["5336", "5335", "TRUSTEDTCP=YES"], "TRUSTEDTCP (argument PRM): `YES` was found, ON or OFF"),
+            (&["5336", "5335", "HUBPEERS=9.9.9.1"], "TRUSTEDTCP=OFF was found, TRUSTEDTCP=ON was expected"),
+            (&["5336", "5335", "TRUSTEDTCP=ON HUBPEERS=9.9.9.1,LPAR2"], "HUBPEERS (argument PRM): `LPAR2` was found"),
         ];
         for (words, expected) in cases {
             let problem = problem(words);

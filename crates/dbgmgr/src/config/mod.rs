@@ -4,7 +4,7 @@
 //! `KEY=VALUE`, of which SAFCLASS is documented. HUBIP, HUBPORT and TRUSTEDTCP are documented for a configuration file and for
 //! environment variables, but the file's syntax is not, nor is a precedence; both are ours: `KEY=VALUE` lines, `#` or `*` begins
 //! a comment line, all keys may be anywhere, and arguments go before the configuration file, which goes before the environment.
-//! WAIT is ours (the operator's `T,$VALUE` sets what seems to be the same at run time), and so is METRICS.
+//! HUBPEERS is ours; so is WAIT (the operator's `T,$VALUE` sets what seems to be the same at run time), and METRICS.
 
 mod args;
 mod check;
@@ -14,6 +14,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 pub use args::Args;
 pub use check::{Problems, load};
@@ -32,6 +34,10 @@ pub struct Config {
     pub client: u16,
     /// HUBIP and HUBPORT; without HUBIP there is no sysplex support.
     pub hub: Option<SocketAddr>,
+    /// TRUSTEDTCP: are the hub's partners authenticated?
+    pub trusted_tcp: bool,
+    /// HUBPEERS: the addresses of the sysplex' systems; empty: the network of HUBIP.
+    pub hub_peers: Vec<IpNet>,
     /// Longest duration of each phase of a wait.
     pub wait: Duration,
     /// Name of the started task, by which the operator calls it; it is read from the environment.
@@ -54,6 +60,13 @@ impl fmt::Display for Config {
         write!(f, "HOST={host}\nCLIENT={client}\n")?;
         if let Some(hub) = self.hub {
             write!(f, "HUBIP={}\nHUBPORT={}\n", hub.ip(), hub.port())?;
+        }
+        if self.trusted_tcp {
+            writeln!(f, "TRUSTEDTCP=ON")?;
+        }
+        if !self.hub_peers.is_empty() {
+            let peers: Vec<_> = self.hub_peers.iter().map(ToString::to_string).collect();
+            writeln!(f, "HUBPEERS={}", peers.join(","))?;
         }
         if let Some(metrics) = self.metrics {
             writeln!(f, "METRICS={metrics}")?;

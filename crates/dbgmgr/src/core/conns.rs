@@ -13,6 +13,8 @@ pub(crate) enum Stage {
     Silent,
     /// A hello with a role that belongs on the port.
     Greeted(Role),
+    /// Logged on to the HOST port for this user.
+    LoggedOn(Role, UserId),
     /// A Debug Miner that holds the registration of a user.
     Miner(UserId),
     /// A debugger on the HOST port, with its session.
@@ -54,10 +56,10 @@ impl Conns {
         self.all.get(&id)
     }
 
-    /// Moves a connection on. Every stage but the first two has proven something.
+    /// Moves a connection on. Every stage but the first three says what it wants.
     pub(crate) fn set_stage(&mut self, id: ConnId, stage: Stage) {
         if let Some(conn) = self.all.get_mut(&id) {
-            if !matches!(stage, Stage::Silent | Stage::Greeted(_)) {
+            if !matches!(stage, Stage::Silent | Stage::Greeted(_) | Stage::LoggedOn(..)) {
                 self.unproven.entry(conn.port).or_default().remove(&id);
             }
             conn.stage = stage;

@@ -12,11 +12,12 @@ use super::timers::Subject;
 use super::{ConnId, Manager, Output, Reply};
 
 impl Manager {
-    /// Figure 4, step 8. From the moment that the right token is presented it is used up.
+    /// Figure 4, step 8. The token opens one session, for its user, at the port that it was announced for, while the session
+    /// waits. From the moment that it is presented so it is used up; a wrong one changes nothing for the rightful client.
     pub(super) fn on_engine(&mut self, conn: ConnId, message: FromEngine) {
         let (FromEngine::Attach { user, session, token } | FromEngine::Cancel { user, session, token }) = &message;
         self.proven(conn, Stage::Engine(session.clone()));
-        if let Err((code, reason)) = self.may_attach(session, user, token) {
+        if let Err((code, reason)) = self.may_attach(conn, session, user, token) {
             return self.refuse(conn, code, &reason);
         }
         match message {
@@ -40,7 +41,13 @@ impl Manager {
         }
     }
 
-    fn may_attach(&self, id: &SessionId, user: &UserId, token: &Token) -> Result<(), (RefusalCode, String)> {
+    fn may_attach(
+        &self,
+        conn: ConnId,
+        id: &SessionId,
+        user: &UserId,
+        token: &Token,
+    ) -> Result<(), (RefusalCode, String)> {
         let Some(session) = self.sessions.get(id) else {
             return Err(if self.sessions.has_ended(id) {
                 (RefusalCode::NotWaiting, format!("session {id} is over"))
@@ -49,7 +56,8 @@ impl Manager {
                 (RefusalCode::UnknownSession, format!("there is no session {id} on system {system}"))
             });
         };
-        if session.token != *token || session.user != *user {
+        let port = self.conns.get(conn).and_then(|conn| conn.ends).map(|ends| ends.local.port());
+        if session.token != *token || session.user != *user || port != Some(self.settings.client_port) {
             let reason = format!("this token does not give user {user} session {id}");
             return Err((RefusalCode::BadToken, reason));
         }

@@ -105,7 +105,8 @@ impl Manager {
     ) -> Result<SessionId, (RefusalCode, String)> {
         self.is_module(&module)?;
         self.has_room_for(&user)?;
-        let (token, claim, id) = (self.secret()?, self.secret()?, self.new_id()?);
+        let (token, id) = (self.secret()?, self.new_id()?);
+        let claim = self.new_claim(&id, &user, &job)?;
         self.proven(conn, Stage::Debugger(id.clone()));
         let local = self.users.local(&user).is_some();
         let (user_name, job_name) = (user.to_string(), job.to_string());

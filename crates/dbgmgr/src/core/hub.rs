@@ -2,7 +2,7 @@
 //!
 //! Documented by IBM ("Enabling sysplex support"): all instances get the same HUBIP and HUBPORT; the one that owns the address
 //! is the primary, the others connect to it; who can do neither works alone and tries again from time to time. Periods,
-//! back-off and messages (EQACM901I to EQACM907W) are not documented and are ours.
+//! back-off and messages (EQACM901I to EQACM908W) are not documented and are ours.
 //!
 //! The role is decided by who can bind HUBIP, so HUBIP must be the address of one system. A primary looks from time to time
 //! whether it still is one of its own: if HUBIP was moved to another system while this one was cut off, there are two primary
@@ -11,6 +11,7 @@
 //! HUBIP (`H,ip,port`).
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use dbm_protocol::SystemName;
 use dbm_protocol::hub::HubMessage;
@@ -51,6 +52,8 @@ pub(crate) struct Hub {
     pub(crate) moves: u64,
     /// See `rival`.
     pub(crate) rivals: Rivals,
+    /// The last address whose partner was not authenticated.
+    pub(crate) turned_away: Option<IpAddr>,
 }
 
 /// What to do about it.
@@ -71,6 +74,7 @@ impl Default for Hub {
             holding: Holding::Own,
             moves: 0,
             rivals: Rivals::default(),
+            turned_away: None,
         }
     }
 }

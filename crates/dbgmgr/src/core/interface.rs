@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use dbm_protocol::engine::{FromEngine, ToEngine};
 use dbm_protocol::handoff::{FromClaimant, Linked, ToClaimant};
-use dbm_protocol::host::{FromDebugger, FromMiner, ToDebugger, ToMiner};
+use dbm_protocol::host::{FromDebugger, FromMiner, Logon, ToDebugger, ToMiner};
 use dbm_protocol::hub::HubMessage;
 use dbm_protocol::{Hello, SystemName};
 use evidence::What;
@@ -45,6 +45,8 @@ pub struct Ends {
 pub enum Message {
     /// The first one on every connection.
     Hello(Hello),
+    /// The second one on the HOST port.
+    Logon(Logon),
     /// From a Debug Miner.
     Miner(FromMiner),
     /// From a debugger on the HOST port.
@@ -88,6 +90,14 @@ pub enum Input {
         port: Port,
         /// Its ends, unless it is a Unix connection.
         ends: Option<Ends>,
+    },
+    /// Under which user id of this system the other end of a connection runs, or why that is not known. Said at once after
+    /// [`Input::Opened`], where the other end is on this system.
+    PeerUser {
+        /// Which connection.
+        conn: ConnId,
+        /// The user id.
+        uid: Result<u32, String>,
     },
     /// A message arrived.
     Message {

@@ -5,12 +5,13 @@
 //! whatever still comes from that connection is ignored.
 //!
 //! One room each: `conns` who is connected, `users` who is logged on where, `sessions` what waits, `timers` until when;
-//! `host` and `engine` what the HOST and CLIENT ports say; `waiting` how a session finds its user, `resume` how it comes back
-//! after Debug Manager was gone; `hub` this system's role,
-//! `primary` and `secondary` the two ends of a hub link, `rival` what is done about a second primary, `moving` the way from one hub to another; `operator` the commands.
+//! `guard` who may speak, `host` and `engine` what the HOST and CLIENT ports say; `waiting` how a session finds its user,
+//! `resume` how it comes back after Debug Manager was gone; `hub` this system's role, `primary` and `secondary` the two ends
+//! of a hub link, `rival` what is done about a second primary, `moving` the way from one hub to another; `operator` the commands.
 
 mod conns;
 mod engine;
+mod guard;
 mod host;
 mod hub;
 mod interface;
@@ -41,6 +42,7 @@ use sessions::Sessions;
 use timers::{Subject, Timers};
 use users::Users;
 
+pub use guard::{Guard, HubTrust};
 pub use interface::{
     ConnId, Ends, Holding, Input, LONGEST_WAIT, Level, Limits, Message, Output, Port, Reply, Settings, is_of_one_system,
 };
@@ -64,6 +66,8 @@ pub struct Manager {
     hub: Hub,
     seeks: Seeks,
     timers: Timers,
+    guard: Option<Guard>,
+    hub_trust: Option<HubTrust>,
     out: Vec<Output>,
 }
 
@@ -82,6 +86,8 @@ impl Manager {
             hub: Hub::default(),
             seeks: Seeks::default(),
             timers: Timers::default(),
+            guard: None,
+            hub_trust: None,
             out: Vec::new(),
         }
     }
@@ -104,6 +110,7 @@ impl Manager {
             Input::Opened { conn, port: Port::Upstream, ends } => self.upstream_opened(conn, ends),
             Input::Opened { conn, port: Port::Call, ends } => self.call_opened(conn, ends),
             Input::Opened { conn, port, ends } => self.opened(conn, port, ends),
+            Input::PeerUser { conn, uid } => self.peer_user(conn, uid),
             Input::Message { conn, message } => self.message(conn, message),
             Input::Garbage { conn, reason } => self.refuse(conn, RefusalCode::BadMessage, &reason),
             Input::Closed { conn, reason } => self.closed(conn, &reason),
@@ -135,6 +142,9 @@ impl Manager {
         }
         self.conns.insert(conn, port, ends);
         self.set_timer(Subject::Unproven(conn), self.settings.limits.hello_ns);
+        if port == Port::Hub {
+            self.hub_partner(conn);
+        }
     }
 
     fn drop_for_another(&mut self, conn: Option<ConnId>) {
@@ -147,8 +157,11 @@ impl Manager {
         let Some(Conn { port, stage, .. }) = self.conns.get(conn).cloned() else { return };
         match (stage, message) {
             (Stage::Silent, Message::Hello(hello)) => self.hello(conn, port, hello),
-            (Stage::Greeted(Role::Miner), Message::Miner(m)) => self.on_new_miner(conn, m),
-            (Stage::Greeted(Role::Debugger), Message::Debugger(m)) => self.on_new_debugger(conn, m),
+            (Stage::Greeted(role), Message::Logon(logon)) if port == Port::Host => self.on_logon(conn, role, logon),
+            (Stage::Greeted(Role::Miner), Message::Miner(m)) => self.miner_says(conn, None, m),
+            (Stage::LoggedOn(Role::Miner, user), Message::Miner(m)) => self.miner_says(conn, Some(&user), m),
+            (Stage::Greeted(Role::Debugger), Message::Debugger(m)) => self.debugger_says(conn, None, m),
+            (Stage::LoggedOn(Role::Debugger, user), Message::Debugger(m)) => self.debugger_says(conn, Some(&user), m),
             (Stage::Debugger(session), Message::Debugger(m)) => self.on_debugger(conn, &session, &m),
             (Stage::Greeted(Role::Debugger), Message::Claimant(m)) => self.on_claimant(conn, m),
             (Stage::Greeted(Role::Engine), Message::Engine(m)) => self.on_engine(conn, m),
@@ -216,7 +229,9 @@ impl Manager {
         let reason: String = reason.chars().take(300).collect();
         let refused = Refused { code, reason: reason.clone() };
         let reply = match (port, &stage) {
-            (Port::Host, Stage::Miner(_) | Stage::Greeted(Role::Miner)) => Reply::Miner(ToMiner::Refused(refused)),
+            (Port::Host, Stage::Miner(_) | Stage::Greeted(Role::Miner) | Stage::LoggedOn(Role::Miner, _)) => {
+                Reply::Miner(ToMiner::Refused(refused))
+            }
             (Port::Host, _) => Reply::Debugger(ToDebugger::Refused(refused)),
             (Port::Client, _) => Reply::Engine(ToEngine::Refused(refused)),
             (Port::Handoff, _) => Reply::Claimant(ToClaimant::Refused(refused)),
@@ -245,7 +260,7 @@ impl Manager {
         self.timers.clear(&Subject::Silence(conn));
         let Some(gone) = self.conns.remove(conn) else { return };
         match gone.stage {
-            Stage::Silent | Stage::Greeted(_) | Stage::Call => {}
+            Stage::Silent | Stage::Greeted(_) | Stage::LoggedOn(..) | Stage::Call => {}
             Stage::Miner(user) => self.miner_gone(conn, &user),
             Stage::Debugger(session) => self.debugger_done(&session, "debugger_gone"),
             Stage::Engine(session) => self.engine_gone(conn, &session, reason),

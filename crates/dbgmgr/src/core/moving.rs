@@ -46,6 +46,9 @@ impl Manager {
         if self.settings.hub == Some(to) {
             return;
         }
+        if let Err(reason) = self.is_trusted_hub(to.ip()) {
+            return self.refuse(link, RefusalCode::NotAuthorized, &format!("the hub cannot be at {to}: {reason}"));
+        }
         let member = self.hub.members.get(&link).map(|m| format!("as secondary node {} says", m.system));
         let by = member.unwrap_or_else(|| "as the primary node says".to_owned());
         self.move_hub(to, moves, Some(link), &by);

@@ -2,8 +2,9 @@
 //!
 //! Nothing is kept on disk. A running session has its socket and needs Debug Manager for the display only; one that waits
 //! gets a new token, and what it has waited already is counted. Whether a socket was passed on before a crash is for the
-//! debugger to say, who has it or has it not: so a session is neither lost nor linked twice. All this is ours; IBM documents
-//! nothing of it.
+//! debugger to say, who has it or has it not: so a session is neither lost nor linked twice. Nor can a debugger
+//! announce the session of another one: its claim shows what it was given (see `guard`). All this is ours; IBM documents nothing
+//! of it.
 
 use dbm_protocol::host::{Phase, Standing, ToDebugger};
 use dbm_protocol::{RefusalCode, SessionId, Token};
@@ -54,8 +55,8 @@ impl Manager {
         self.may_resume(&standing)?;
         let linked = matches!(state, State::Linked { .. });
         let token = self.secret()?;
-        let claim = if linked { standing.claim } else { self.secret()? };
         let (id, user, job, module) = (standing.session, standing.user, standing.job, standing.module);
+        let claim = if linked { standing.claim } else { self.new_claim(&id, &user, &job)? };
         self.supersede(&id);
         self.proven(conn, Stage::Debugger(id.clone()));
         let resumed =
@@ -68,13 +69,16 @@ impl Manager {
     }
 
     fn may_resume(&self, standing: &Standing) -> Result<(), No> {
-        let Standing { session: id, user, module, claim, .. } = standing;
+        let Standing { session: id, user, job, module, claim } = standing;
         let system = &self.settings.system;
         let number = id.as_str().strip_prefix(system.as_str()).and_then(|rest| rest.strip_prefix('.'));
         if number.is_none_or(|number| number.parse::<u64>().is_err()) {
             return Err((RefusalCode::UnknownSession, format!("session {id} is not one of system {system}")));
         }
         self.is_module(module)?;
+        if !self.is_claim(claim, id, user, job) {
+            return Err((RefusalCode::BadToken, format!("session {id} is another debugger's")));
+        }
         match self.sessions.get(id) {
             Some(known) if known.claim != *claim || known.user != *user => {
                 Err((RefusalCode::BadToken, format!("session {id} is another debugger's")))

@@ -129,7 +129,8 @@ impl Manager {
     /// A primary somewhere else says that this one is to follow.
     pub(super) fn told_by_rival(&mut self, conn: ConnId, to: SocketAddr, moves: u64) {
         let own = (self.hub.moves, self.settings.hub);
-        let follows = matches!(own, (mine, Some(hub)) if hub != to && !stays((mine, hub), (moves, to)));
+        let trusted = self.is_trusted_hub(to.ip()).is_ok();
+        let follows = trusted && matches!(own, (mine, Some(hub)) if hub != to && !stays((mine, hub), (moves, to)));
         if self.hub.state != HubState::Primary || !follows || to.port() == 0 || !is_of_one_system(to.ip()) {
             return self.refuse(conn, RefusalCode::Role, "this Debug Manager does not follow there");
         }

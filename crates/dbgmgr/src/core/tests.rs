@@ -2,6 +2,7 @@
 
 mod cluster;
 mod faults;
+mod guard;
 mod hub;
 mod limits;
 mod local;
@@ -97,7 +98,8 @@ impl World {
     pub(super) fn open(&mut self, port: Port) -> ConnId {
         let conn = self.next_conn();
         let peer = ([10, 10, 10, 101], 40_000).into();
-        let ends = (port != Port::Handoff).then_some(Ends { peer, local: ([10, 10, 10, 1], 5335).into() });
+        let local = ([10, 10, 10, 1], self.manager.settings.client_port).into();
+        let ends = (port != Port::Handoff).then_some(Ends { peer, local });
         self.feed(Input::Opened { conn, port, ends });
         conn
     }

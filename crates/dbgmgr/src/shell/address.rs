@@ -1,5 +1,6 @@
 //! What HUBIP is to this system, as its interfaces show it.
 
+use std::io;
 use std::net::IpAddr;
 
 use nix::ifaddrs::getifaddrs;
@@ -9,21 +10,25 @@ use crate::core::Holding;
 
 /// What an address is to this system. When the interfaces cannot be read, it is taken as its own: nothing is done then.
 pub(super) fn holding(ip: IpAddr) -> Holding {
-    match getifaddrs() {
-        Ok(all) => {
-            let address = |it: &SockaddrStorage| {
-                it.as_sockaddr_in()
-                    .map(|v4| IpAddr::V4(v4.ip()))
-                    .or_else(|| it.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
-            };
-            let pair = |it: nix::ifaddrs::InterfaceAddress| Some((address(&it.address?)?, address(&it.netmask?)?));
-            judge(ip, &all.filter_map(pair).collect::<Vec<_>>())
-        }
+    match held() {
+        Ok(held) => judge(ip, &held),
         Err(e) => {
             tracing::warn!("the interfaces of this system cannot be read: {e}");
             Holding::Own
         }
     }
+}
+
+/// The addresses of this system, each with its mask.
+///
+/// # Errors
+/// When the kernel does not show them.
+pub(super) fn held() -> io::Result<Vec<(IpAddr, IpAddr)>> {
+    let address = |it: &SockaddrStorage| {
+        it.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip())).or_else(|| it.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+    };
+    let pair = |it: nix::ifaddrs::InterfaceAddress| Some((address(&it.address?)?, address(&it.netmask?)?));
+    Ok(getifaddrs()?.filter_map(pair).collect())
 }
 
 /// Looks at the addresses of a system, each with its mask. A VIPA has no network around it: its mask is that of one host. (So

@@ -24,6 +24,8 @@ pub(super) struct Metrics {
     linked: Counter,
     ended: Family<How, Counter>,
     refused: Family<How, Counter>,
+    /// By port: `host`, with the handoff socket, or `hub`.
+    unproven: Family<How, Counter>,
     hub: Family<How, Gauge>,
     handoff: Histogram,
     /// When the sessions that are not linked yet began to wait.
@@ -41,6 +43,7 @@ impl Metrics {
             linked: Counter::default(),
             ended: Family::default(),
             refused: Family::default(),
+            unproven: Family::default(),
             hub: Family::default(),
             handoff,
             since: HashMap::new(),
@@ -64,6 +67,8 @@ impl Metrics {
         registry.register("handoffs", "Clients' sockets that were passed to a debugger", self.linked.clone());
         registry.register("sessions_ended", "Sessions that are over or were given up", self.ended.clone());
         registry.register("engines_refused", "Engines that were turned away", self.refused.clone());
+        let help = "Who was turned away at the HOST and HUB ports for want of proof who he is";
+        registry.register("not_authorized", help, self.unproven.clone());
         registry.register("hub_role", "1 for the present role in the hub", self.hub.clone());
         let help = "From the beginning of a session's wait to the handoff";
         registry.register_with_unit("handoff_wait", help, Unit::Seconds, self.handoff.clone());
@@ -87,6 +92,8 @@ impl Metrics {
                 self.ended.get_or_create(&how(reason)).inc();
             }
             What::EngineRefused { refusal, .. } => drop(self.refused.get_or_create(&how(&refusal.code)).inc()),
+            What::HostRefused { .. } => drop(self.unproven.get_or_create(&how("host")).inc()),
+            What::HubRefused { .. } => drop(self.unproven.get_or_create(&how("hub")).inc()),
             What::Hub { state, .. } => {
                 self.hub.clear();
                 let role = match state {
@@ -122,6 +129,7 @@ mod tests {
         let ends = |port| std::net::SocketAddr::from(([10, 10, 10, 1], port));
         let waiting =
             What::SessionWaiting { session: session.clone(), user: user.clone(), job: job.clone(), local: true };
+        let refusal = evidence::Refusal { code: "not_authorized".to_owned(), reason: String::new() };
         for what in [
             What::UserRegistered { user: user.clone() },
             What::UserRegistered { user: user.clone() },
@@ -130,6 +138,8 @@ mod tests {
             What::Linked { session: session.clone(), user, job, peer: ends(1), local: ends(2) },
             What::SessionEnded { session, how: "finished".into() },
             waiting,
+            What::HostRefused { user: None, refusal: refusal.clone() },
+            What::HubRefused { peer: ends(3), refusal },
             What::Hub { state: HubState::Standalone, hub: None, reason: String::new() },
             What::Hub { state: HubState::Primary, hub: None, reason: String::new() },
         ] {
@@ -141,6 +151,8 @@ mod tests {
             "dbgmgr_sessions_waiting 1",
             "dbgmgr_handoffs_total 1",
             "dbgmgr_sessions_ended_total{how=\"finished\"} 1",
+            "dbgmgr_not_authorized_total{how=\"host\"} 1",
+            "dbgmgr_not_authorized_total{how=\"hub\"} 1",
             "dbgmgr_hub_role{how=\"primary\"} 1",
             "dbgmgr_handoff_wait_seconds_count 1",
         ] {

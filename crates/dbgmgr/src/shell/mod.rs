@@ -16,6 +16,7 @@ mod run;
 mod scrape;
 mod service;
 mod start;
+mod trust;
 
 use evidence::Emitter;
 

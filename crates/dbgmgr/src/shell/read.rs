@@ -1,6 +1,7 @@
 //! What may be read next on a connection.
 
 use dbm_protocol::frame::{self, FrameError};
+use dbm_protocol::host::Logon;
 use dbm_protocol::{Hello, Role};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
@@ -8,18 +9,22 @@ use tokio::sync::mpsc;
 use super::run::Event;
 use crate::core::{ConnId, Input, Message, Port};
 
-/// Reads one message: the hello, or after a hello of this `role` what belongs on this `port`. `None` at the end of the
-/// connection. Waits for ever when nothing can belong there; the core has refused that role.
+/// Reads one message: the hello, then the logon, where it is due, then what belongs on this `port` after a hello of this `role`.
+/// `None` at the end of the connection. Waits for ever when nothing can belong there; the core has refused that role.
 async fn message(
     stream: &mut (impl AsyncRead + Unpin),
     port: Port,
     role: Option<Role>,
+    logon: bool,
 ) -> Result<Option<Message>, FrameError> {
     Ok(match (port, role) {
         (Port::Upstream | Port::Call, _) | (Port::Hub, Some(Role::Manager)) => {
             frame::read(stream).await?.map(Message::Hub)
         }
         (_, None) => frame::read::<Hello>(stream).await?.map(Message::Hello),
+        (Port::Host, Some(Role::Miner | Role::Debugger)) if logon => {
+            frame::read::<Logon>(stream).await?.map(Message::Logon)
+        }
         (Port::Host, Some(Role::Miner)) => frame::read(stream).await?.map(Message::Miner),
         (Port::Host, Some(Role::Debugger)) => frame::read(stream).await?.map(Message::Debugger),
         (Port::Client, Some(Role::Engine)) => frame::read(stream).await?.map(Message::Engine),
@@ -28,8 +33,8 @@ async fn message(
     })
 }
 
-/// How many bytes each of a connection's first two messages may have, its header included. All that is in order is shorter by
-/// far, and a stranger's half frames are not to cost more than this each.
+/// How many bytes each of a connection's first messages may have, until it has said what it wants, its header included. All that
+/// is in order is shorter by far, and a stranger's half frames are not to cost more than this each.
 const LONGEST_FIRST: u64 = 4096;
 
 /// Reads up to `most` messages and hands them to the core; or the end of the connection, or what is wrong with it.
@@ -42,9 +47,11 @@ pub(super) async fn messages(
 ) {
     let mut role = None;
     for number in 0..most {
-        let proven = number >= 2 || matches!(port, Port::Upstream | Port::Call);
+        // On the HOST port the second message is the logon.
+        let logon = port == Port::Host && number == 1;
+        let proven = number >= 2 + usize::from(port == Port::Host) || matches!(port, Port::Upstream | Port::Call);
         let mut limited = (&mut *stream).take(if proven { u64::MAX } else { LONGEST_FIRST });
-        let (input, last) = match message(&mut limited, port, role).await {
+        let (input, last) = match message(&mut limited, port, role, logon).await {
             Ok(Some(message)) => {
                 if let Message::Hello(hello) = &message {
                     role = Some(hello.role);
@@ -57,6 +64,9 @@ pub(super) async fn messages(
                 (Input::Garbage { conn, reason }, true)
             }
             Err(e @ (FrameError::Io(_) | FrameError::Cut)) => (Input::Closed { conn, reason: e.to_string() }, true),
+            Err(e) if logon => {
+                (Input::Garbage { conn, reason: format!("a logon with a PassTicket was expected: {e}") }, true)
+            }
             Err(e) => (Input::Garbage { conn, reason: e.to_string() }, true),
         };
         if core.send(Event::Input(input)).await.is_err() || last {

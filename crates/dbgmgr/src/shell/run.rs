@@ -7,7 +7,7 @@ use std::time::Duration;
 use dbm_protocol::engine::ToEngine;
 use dbm_protocol::handoff::Linked;
 use dbm_protocol::{SystemName, Token, frame};
-use evidence::{Emitter, What, monotonic_ns};
+use evidence::{ConnectionOwners, Emitter, What, monotonic_ns};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -18,9 +18,9 @@ use super::duplex::Duplex;
 use super::handover::{self, Order};
 use super::hub::{HubPort, Outcome};
 use super::metrics::Metrics;
-use super::{Fatal, SetLevel, accept, address, chance, control, scrape, service, start};
+use super::{Fatal, SetLevel, accept, address, chance, control, scrape, service, start, trust};
 use crate::config::Config;
-use crate::core::{ConnId, Ends, Input, Level, Limits, Manager, Output, Port, Reply, Settings};
+use crate::core::{ConnId, Ends, Guard, Input, Level, Limits, Manager, Output, Port, Reply, Settings};
 
 /// What the tasks have to say to the core's place.
 pub(super) enum Event {
@@ -53,6 +53,7 @@ struct Shell {
     hub: HubPort,
     set_level: SetLevel,
     metrics: Metrics,
+    owners: ConnectionOwners,
     /// The last message to the operator.
     message: Vec<String>,
     /// Set by the operator's stop.
@@ -69,6 +70,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) -> Result<(), Fatal> {
     let mut term = signal(SignalKind::terminate()).map_err(|e| Fatal(format!("signals: {e}")))?;
     let mut int = signal(SignalKind::interrupt()).map_err(|e| Fatal(format!("signals: {e}")))?;
+    let began = monotonic_ns();
     let system: SystemName = emitter.system().parse().map_err(|e| Fatal(format!("host name: {e}")))?;
     let held = start::take(config, &emitter).await?;
     let (core, mut events) = mpsc::channel(256);
@@ -92,12 +94,29 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
         first_session: monotonic_ns() / 1000,
         limits: Limits::default(),
     };
-    let manager = Manager::new(settings, Box::new(Token::random)).with_chance(Box::new(chance::up_to));
+    let guard = Guard::new(held.key, rustix::process::geteuid().as_raw(), began);
+    let mut manager =
+        Manager::new(settings, Box::new(Token::random)).with_chance(Box::new(chance::up_to)).with_guard(guard);
+    if let Some(trust) = trust::hub_trust(config) {
+        manager = manager.with_hub_trust(trust);
+    }
     let hub = HubPort::new(core.clone());
     let (handles, message) = (HashMap::new(), Vec::new());
     let metrics = Metrics::new();
-    let mut shell =
-        Shell { manager, emitter, core, handles, last_conn: 0, hub, set_level, metrics, message, stopping: false };
+    let owners = ConnectionOwners::open().map_err(|e| Fatal(format!("whose connections are cannot be seen: {e}")))?;
+    let mut shell = Shell {
+        manager,
+        emitter,
+        core,
+        handles,
+        last_conn: 0,
+        hub,
+        set_level,
+        metrics,
+        owners,
+        message,
+        stopping: false,
+    };
     // The documented message has a build date, time and trace level too; their layout is not known.
     say(&format!("EQACM001I Debug Manager startup complete ({}/{})", config.client, config.host));
     shell.emitter.emit(What::Ready {});
@@ -137,10 +156,12 @@ impl Shell {
             Event::Tcp { port, stream } => self.opened_tcp(port, stream),
             Event::Unix(stream) => {
                 let conn = self.next_conn();
+                let uid = stream.peer_cred().map(|peer| peer.uid()).map_err(|e| e.to_string());
                 let (orders, orders_end) = mpsc::unbounded_channel();
                 tokio::spawn(handover::claimant(conn, stream, orders_end, self.core.clone()));
                 self.handles.insert(conn, Handle::Handover(orders));
                 self.input(Input::Opened { conn, port: Port::Handoff, ends: None });
+                self.input(Input::PeerUser { conn, uid });
             }
             Event::Hub { attempt, outcome } if self.hub.is_current(attempt) => match outcome {
                 Outcome::Bind(Ok(listener)) => self.hub_listens(listener),
@@ -202,6 +223,11 @@ impl Shell {
         };
         self.handles.insert(conn, handle);
         self.input(Input::Opened { conn, port, ends: Some(Ends { peer, local }) });
+        // Who is on this system has a user id that the kernel knows.
+        if port == Port::Host || (port == Port::Hub && peer.ip() == local.ip()) {
+            let uid = self.owners.owner(peer, local).map_err(|e| e.to_string());
+            self.input(Input::PeerUser { conn, uid });
+        }
     }
 
     fn hub_listens(&mut self, listener: TcpListener) {

@@ -1,4 +1,4 @@
-//! What has to stand before Debug Manager is up: its ports, its name/token pair, its two Unix sockets.
+//! What has to stand before Debug Manager is up: its ports, its PassTicket key, its name/token pair, its two Unix sockets.
 
 use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use dbm_protocol::nametoken::{self, DBM_NAME, DbmToken, NameTokenError, Pair};
+use dbm_protocol::passticket::{Key, PRIVATE_DIRECTORY};
 use evidence::{Emitter, What};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, UnixListener};
@@ -24,6 +25,7 @@ pub(super) struct Held {
     /// For metrics, where they are wanted.
     pub(super) metrics: Option<TcpListener>,
     pub(super) pair: Pair,
+    pub(super) key: Key,
 }
 
 /// Every connection is a file descriptor: take as many as the system gives.
@@ -34,10 +36,12 @@ pub(super) fn raise_descriptor_limit() {
     }
 }
 
-/// Takes the ports, the name/token pair, and the sockets of debuggers and operator, in this order.
+/// Takes the HOST port, the PassTicket key, the name/token pair, the other ports, and the sockets of debuggers and operator, in
+/// this order: whoever finds the pair finds the port and the key.
 pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fatal> {
     let run_dir = &config.run_dir;
     let host = listen("host", (Ipv4Addr::LOCALHOST, config.host).into(), run_dir, emitter).await?;
+    let key = Key::read_or_make(run_dir).map_err(|e| Fatal(e.to_string()))?;
     let token = DbmToken { host_port: config.host, client_port: config.client, pid: std::process::id() };
     let pair = nametoken::create(run_dir, DBM_NAME, token.to_bytes()).map_err(|e| match e {
         NameTokenError::Duplicate { .. } => Fatal(format!("{}: {e}", active(run_dir).unwrap_or_default())),
@@ -47,7 +51,7 @@ pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fat
     let client = listen("client", (Ipv4Addr::UNSPECIFIED, config.client).into(), run_dir, emitter).await?;
     let private = std::path::absolute(run_dir)
         .map_err(|e| Fatal(format!("run directory {}: {e}", run_dir.display())))?
-        .join("dbgmgr");
+        .join(PRIVATE_DIRECTORY);
     let handoff_path = private.join("handoff.sock");
     let handoff = handoff_socket(&handoff_path)
         .map_err(|e| Fatal(format!("cannot listen on the handoff socket {}: {e}", handoff_path.display())))?;
@@ -57,7 +61,7 @@ pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fat
         Some(address) => Some(listen("metrics", address, run_dir, emitter).await?),
         None => None,
     };
-    Ok(Held { metrics, host, client, handoff, handoff_path, control, control_path, pair })
+    Ok(Held { metrics, host, client, handoff, handoff_path, control, control_path, pair, key })
 }
 
 async fn listen(role: &str, address: SocketAddr, run_dir: &Path, emitter: &Emitter) -> Result<TcpListener, Fatal> {
@@ -79,11 +83,9 @@ fn active(run_dir: &Path) -> Option<String> {
     })
 }
 
-/// Whoever holds the name/token pair is the only Debug Manager here, so what lies at the path is a predecessor's.
+/// Whoever holds the name/token pair is the only Debug Manager here, so what lies at the path is a predecessor's. The directory
+/// is the one that the key is in.
 fn handoff_socket(path: &Path) -> std::io::Result<UnixListener> {
-    let directory = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(directory)?;
-    std::fs::set_permissions(directory, Permissions::from_mode(0o700))?;
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
         _ => {}

@@ -2,17 +2,19 @@
 
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use dbm_protocol::engine::{FromEngine, ToEngine};
 use dbm_protocol::handoff::{self, FromClaimant, ToClaimant};
 use dbm_protocol::host::{FromDebugger, FromMiner, ToDebugger, ToMiner};
+use dbm_protocol::passticket::Key;
 use dbm_protocol::{Hello, Notice, Role, SessionId, Token, frame};
 use evidence::{EVENTS_ENV, Event, TASK_ENV, What};
 use serde::Serialize;
@@ -24,6 +26,16 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     held.map(|l| l.local_addr().expect("address").port())
+}
+
+/// Run directories by HOST port: where the key of a system is.
+static SYSTEMS: Mutex<BTreeMap<u16, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// The PassTicket key of the system with this HOST port.
+pub(crate) fn key(host: u16) -> Key {
+    let systems = SYSTEMS.lock().expect("no panic");
+    let run_dir = systems.get(&host).unwrap_or_else(|| panic!("no Debug Manager was started with HOST port {host}"));
+    Key::read(run_dir).expect("key")
 }
 
 /// A running Debug Manager. Killed when dropped.
@@ -59,6 +71,7 @@ impl Dbgmgr {
                 }
             }
         });
+        SYSTEMS.lock().expect("no panic").insert(host, run_dir.to_owned());
         let child = Command::new(env!("CARGO_BIN_EXE_dbgmgr"))
             .arg("--run-dir")
             .arg(run_dir)
@@ -110,6 +123,9 @@ impl Dbgmgr {
         let (mut out, mut err) = (String::new(), String::new());
         self.child.stdout.take().expect("piped").read_to_string(&mut out).expect("stdout");
         self.child.stderr.take().expect("piped").read_to_string(&mut err).expect("stderr");
+        self.seen();
+        let events = serde_json::to_string(&self.seen).expect("events");
+        [&out, &err, &events].into_iter().for_each(|text| no_secret_in(text));
         (self.child.wait().expect("wait").code(), out, err)
     }
 }
@@ -119,6 +135,12 @@ impl Drop for Dbgmgr {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Tokens, claims, tickets and keys are 32 hexadecimal digits, or more, in a row wherever they are written.
+pub(crate) fn no_secret_in(text: &str) {
+    let runs = text.split(|c: char| !c.is_ascii_hexdigit());
+    assert_eq!(runs.filter(|run| run.len() >= 32).count(), 0, "what looks like a secret was written: {text}");
 }
 
 /// `dbgmgr ctl`: exit status, stdout, stderr.
@@ -141,6 +163,13 @@ impl Peer {
         peer
     }
 
+    /// On the HOST port, for this user.
+    pub(crate) fn log_on(host: u16, role: Role, user: &str) -> Self {
+        let mut peer = Self::connect(host, role);
+        peer.tell(&key(host).logon(role, &user.parse().expect("user")).expect("random numbers"));
+        peer
+    }
+
     pub(crate) fn tell(&mut self, message: &impl Serialize) {
         self.0.write_all(&frame::encode(message).expect("fits")).expect("write");
     }
@@ -157,7 +186,7 @@ impl Peer {
 
 /// A registered user; dropping it logs off.
 pub(crate) fn miner(port: u16, user: &str) -> Peer {
-    let mut peer = Peer::connect(port, Role::Miner);
+    let mut peer = Peer::log_on(port, Role::Miner, user);
     peer.tell(&FromMiner::Register { user: user.parse().expect("user") });
     let answer: ToMiner = peer.hear();
     assert!(matches!(answer, ToMiner::Registered { .. }), "{answer:?}");
@@ -180,7 +209,7 @@ pub(crate) struct Debugger {
 
 impl Debugger {
     pub(crate) fn wait(port: u16, user: &str) -> Self {
-        let mut host = Peer::connect(port, Role::Debugger);
+        let mut host = Peer::log_on(port, Role::Debugger, user);
         let job = "EQATST".parse().expect("job");
         host.tell(&FromDebugger::Wait { user: user.parse().expect("user"), job, module: "EQATST".to_owned() });
         match host.hear() {
@@ -264,4 +293,16 @@ pub(crate) fn peak_kib(child: &Child) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("proc");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
     line.trim().trim_end_matches("kB").trim().parse().expect("a number")
+}
+
+/// A token that differs from the right one in one bit.
+pub(crate) fn almost(token: &Token, bit: usize) -> Token {
+    let mut bytes: [u8; 16] = token.as_ref().try_into().expect("16 bytes");
+    bytes[bit / 8 % 16] ^= 1 << (bit % 8);
+    Token::from_bytes(bytes)
+}
+
+/// The socket that was passed to a debugger, when it is there.
+pub(crate) fn taken(claim: std::thread::JoinHandle<(handoff::Linked, OwnedFd)>) -> TcpStream {
+    blocking(claim.join().expect("claimant").1)
 }

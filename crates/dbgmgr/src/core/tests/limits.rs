@@ -110,3 +110,79 @@ fn sessions_and_registrations_are_counted() {
     let taken = ["A", "A", "B", "C"].map(|name| register(&mut w, name));
     assert_eq!(taken, [None, Some(RefusalCode::Busy), None, Some(RefusalCode::Busy)]);
 }
+
+#[test]
+fn on_every_port_the_first_word_must_come_in_time() {
+    let roles = [
+        (Port::Host, Role::Miner),
+        (Port::Host, Role::Debugger),
+        (Port::Client, Role::Engine),
+        (Port::Hub, Role::Manager),
+        (Port::Handoff, Role::Debugger),
+    ];
+    for (port, role) in roles {
+        let mut w = World::alone();
+        w.open(port);
+        w.pass(SECOND);
+        let greeted = w.hello(port, role);
+        assert_eq!(w.pass(9 * SECOND - 1), [], "{port:?}");
+        assert_eq!(w.pass(1).len(), 1, "{port:?}: the silent one is closed without a word");
+        let out = w.pass(SECOND);
+        assert_eq!(refusal(&out), Some(RefusalCode::Timeout), "{port:?}");
+        assert!(out.contains(&Output::Close(greeted)));
+        assert_eq!((w.manager.conns.len(), w.manager.timers.len()), (0, 0));
+    }
+}
+
+#[test]
+fn on_every_port_so_many_may_be_silent_at_once() {
+    for port in [Port::Host, Port::Client, Port::Hub, Port::Handoff] {
+        let mut w = World::alone();
+        w.manager.settings.limits.unproven = 3;
+        let first = w.open(port);
+        w.open(port);
+        w.open(port);
+        assert_eq!(w.manager.conns.len(), 3);
+        w.open(port);
+        assert_eq!(w.manager.conns.len(), 3, "{port:?}");
+        assert!(w.log.contains(&Output::Close(first)), "{port:?}");
+    }
+}
+
+#[test]
+fn secondaries_their_users_and_their_sessions_are_counted() {
+    let mut settings = settings("LPAR1");
+    settings.hub = Some(([9, 9, 9, 1], 5337).into());
+    settings.limits.members = 2;
+    settings.limits.registrations = 2;
+    settings.limits.sessions = 2;
+    let mut w = World::new(settings);
+    w.feed(Input::Start);
+    w.feed(Input::HubBound(Ok(())));
+    let join = |w: &mut World| {
+        let link = w.hello(Port::Hub, Role::Manager);
+        let join = HubMessage::Join { system: "LPAR2".parse().expect("system") };
+        let out = w.tell(link, Message::Hub(join));
+        (link, refusal(&out))
+    };
+    let notice = |n: usize| Notice {
+        session: format!("LPAR2.{n}").parse().expect("session"),
+        user: user("NOBODY"),
+        job: "J".parse().expect("job"),
+        system: "LPAR2".parse().expect("system"),
+        port: 5335,
+        token: Token::from_bytes([0; 16]),
+    };
+    let ((one, yes), (two, also)) = (join(&mut w), join(&mut w));
+    assert_eq!((yes, also, join(&mut w).1), (None, None, Some(RefusalCode::Busy)));
+    let mut say = |link: ConnId, message: HubMessage| refusal(&w.tell(link, Message::Hub(message)));
+    let users = ["A", "B", "A", "C"].map(|name| say(one, HubMessage::UserOn { user: user(name) }));
+    assert_eq!(users, [None, None, None, Some(RefusalCode::Busy)]);
+    let seeks = [1, 2, 1, 3].map(|n| say(two, HubMessage::Seek { notice: notice(n) }));
+    assert_eq!(seeks, [None, None, None, Some(RefusalCode::Busy)]);
+    assert_eq!(
+        (w.manager.hub.members.len(), w.manager.seeks.len()),
+        (0, 0),
+        "who asks for too much is let go with all he had"
+    );
+}
