@@ -9,7 +9,7 @@ use crate::backends::{self, Choice};
 use crate::run::result::{ScenarioResult, Verdict};
 use crate::run::{self, Options, RunError};
 use crate::scenario::{self, Scenario};
-use crate::{bench, doctor, exit, output, programs, site, up};
+use crate::{bench, check, doctor, exit, output, programs, site, up};
 
 /// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
 ///
@@ -30,6 +30,9 @@ enum Command {
     Up(up::cli::Command),
     #[command(flatten)]
     Site(site::Command),
+    /// Say what is wrong with a topology or a site's z/OS members, what a user would see, and the remedy
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Check),
     /// Say what this machine can and cannot do, and the exact remedy
     Doctor,
     /// Measure on this machine
@@ -113,6 +116,7 @@ pub fn main() -> u8 {
         Command::Run(run) => run_scenarios(&run),
         Command::Up(command) => up::cli::main(command),
         Command::Site(command) => site::main(&command),
+        Command::Check(command) => check::main(&command),
         Command::Doctor => doctor::main(),
         Command::Bench(Bench::Up { lpars, runs, json }) => bench::up(&lpars, runs, json),
         Command::Bench(Bench::Distributor { backend, runs }) => {

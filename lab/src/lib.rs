@@ -29,6 +29,7 @@ macro_rules! say {
 
 pub mod backends;
 pub mod bench;
+pub mod check;
 pub mod cli;
 pub mod doctor;
 pub mod exit;

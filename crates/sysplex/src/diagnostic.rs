@@ -15,12 +15,14 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it, where that is known.
     pub help: Option<String>,
+    /// Entry of the field catalogue, such as `F07`, when it is a known mistake of sites.
+    pub code: Option<&'static str>,
 }
 
 impl Diagnostic {
     /// A diagnostic without help.
     pub fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: None }
+        Self { span, message: message.into(), help: None, code: None }
     }
 
     /// The same with help.
@@ -30,11 +32,18 @@ impl Diagnostic {
         self
     }
 
+    /// The same as a known mistake of the field catalogue.
+    #[must_use]
+    pub fn with_code(mut self, code: Option<&'static str>) -> Self {
+        self.code = code;
+        self
+    }
+
     /// What the TOML reader found: a key or value that is not known gets the nearest right word.
     pub fn from_toml(error: &toml::de::Error) -> Self {
         let span = error.span().unwrap_or(0..0);
         let (message, help) = reworded(error.message());
-        Self { span, message, help }
+        Self { span, message, help, code: None }
     }
 
     /// For a person: message, `file:line:column`, the line with a caret under it, and the help. No colour.
@@ -81,7 +90,7 @@ mod tests {
     #[test]
     fn a_rendered_diagnostic_shows_place_caret_and_help() {
         let source = "[[dvipa]]\nprots = 1\n";
-        let diagnostic = Diagnostic { span: 10..15, message: "unknown key `prots`".into(), help: Some("try".into()) };
+        let diagnostic = Diagnostic::new(10..15, "unknown key `prots`").with_help(Some("try".into()));
         let text = diagnostic.render("a.toml", source);
         assert_eq!(text, "error: unknown key `prots`\n --> a.toml:2:1\n  |\n2 | prots = 1\n  | ^^^^^\n  |\nhelp: try",);
     }

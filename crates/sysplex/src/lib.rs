@@ -3,7 +3,7 @@
 //! A topology file ([`raw::Topology`], TOML) is what a person writes; [`Sysplex`] is what the lab builds, with every system
 //! symbol resolved, every address chosen and every port checked. Between the two stands [`raw::Topology::resolve`], which
 //! reports everything that is wrong at once, each with its place in the file ([`Diagnostic`]). What is legal but a known
-//! mistake in the field is not an error, because the lab must be able to show it: see [`Sysplex::warnings`].
+//! mistake in the field is not an error, because the lab must be able to show it: crate `site-check` knows those.
 //!
 //! This crate is pure: no socket, no file, no clock.
 
@@ -16,10 +16,8 @@ pub mod raw;
 mod resolve;
 pub mod symbols;
 mod uniform;
-mod warnings;
 
 pub use diagnostic::Diagnostic;
 pub use dvipa::{Backup, Distribute, Dvipa, Method, Moveable, NoTarget, Ports, Target};
 pub use model::{LARGEST_SYSPLEX, Lpar, LparIndex, StartedTask, Sysplex, Workstation};
 pub use names::did_you_mean;
-pub use warnings::Warning;

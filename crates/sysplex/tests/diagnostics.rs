@@ -278,41 +278,6 @@ fn spans_of_an_embedded_topology_are_those_of_the_whole_file() {
     assert_eq!(&text[found[0].span.clone()], "\"lpar\"");
 }
 
-/// On the second VIPADISTRIBUTE, where it has no effect.
-const LATE_SYSPLEXPORTS: &str = "[[dvipa.distribute]]
-ports = [7000]
-method = \"ROUNDROBIN\"
-targets = [\"ALL\"]
-sysplexports = true";
-
-#[test]
-fn known_mistakes_are_warnings() {
-    let codes = |text: &str| -> Vec<&'static str> {
-        let sysplex = Sysplex::from_toml(text).expect("a good file");
-        sysplex.warnings().iter().map(|warning| warning.code).collect()
-    };
-    assert_eq!(codes(GOOD), ["F13"], "one _RSE_PORTRANGE for both");
-    let good = GOOD.replace("port_range = \"8108-8118\"\n", "");
-    assert_eq!(codes(&good), [""; 0]);
-    for (from, to, expected) in [
-        ("5330-5339", "5330-5334", vec!["F01"]),
-        ("client = \"53&SYSCLONE\"", "client = 5335", vec!["F02"]),
-        ("hubip = \"9.9.9.1\"\n", "", vec!["F03"]),
-        ("9.9.9.1", "9.9.9.77", vec!["F04"]),
-        ("\"9.9.9.1\"", "\"9.9.9.&SYSCLONE(2:1)\"", vec!["F04", "F04", "F04"]),
-        ("\"9.9.9.1\"", "\"10.10.10.1\"", vec!["F05"]),
-        ("SYSCLONE = 35", "SYSCLONE = 34", vec!["F02", "F07"]),
-        ("sysplexports = true", "sysplexports = false", vec!["F11"]),
-        ("sysplexports = true", LATE_SYSPLEXPORTS, vec!["F11"]),
-        ("on = [\"LPAR1\", \"LPAR2\"]", "on = [\"LPAR1\"]", vec![]),
-        ("program = \"dbgmgr\"", "program = \"dbgmgr\"\non = [\"LPAR1\"]", vec!["F19"]),
-        ("\"53&SYSCLONE\" }", "\"1234567890\" }", vec!["SYMDEF"]),
-    ] {
-        assert!(good.contains(from), "{from}");
-        assert_eq!(codes(&good.replacen(from, to, 1)), expected, "{from} -> {to}");
-    }
-}
-
 /// What VIPADISTRIBUTE takes and does not; the rest of the line after `ROUNDROBIN"` is `to`.
 #[test]
 fn options_of_methods() {
@@ -383,6 +348,29 @@ fn delete_takes_ports_and_targets_away() {
     assert_eq!(left(&delete("ports = [2]\ntargets = [\"B\"]")), [(vec![1, 3], vec![1, 2]), (vec![2], vec![1])]);
     assert_eq!(left(&delete("ports = [\"1-3\"]\ntargets = [\"ALL\"]")), []);
     assert_eq!(left(&delete("targets = [\"ALL\"]")), [(vec![1, 2, 3], vec![1, 2])], "dynamic ports are others");
+}
+
+/// On the second VIPADISTRIBUTE, where it has no effect.
+const LATE_SYSPLEXPORTS: &str = "[[dvipa.distribute]]
+ports = [7000]
+method = \"ROUNDROBIN\"
+targets = [\"ALL\"]
+sysplexports = true";
+
+/// What site-check tells as a known mistake of sites.
+#[test]
+fn what_started_tasks_say_wrongly_may_be_in_the_catalogue() {
+    for (from, to, code) in [
+        ("SYSCLONE = \"34\"", "SYSCLONE = \"SA\"", Some("F07")),
+        ("SYSCLONE = \"34\"", "SYSCLONE = \"36\"", Some("F07")),
+        ("client = \"53&SYSCLONE\"", "client = \"53&SYSCLON\"", Some("F08")),
+        ("8108-8118", "8108-8108", Some("F14")),
+        ("client = \"53&SYSCLONE\"", "client = \"53SA\"", None),
+        ("host = 5336", "host = 0", None),
+    ] {
+        let found = problems(&changed(from, to));
+        assert_eq!(found.iter().map(|problem| problem.code).collect::<Vec<_>>(), [code], "{from} -> {to}");
+    }
 }
 
 #[test]

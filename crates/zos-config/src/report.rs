@@ -13,18 +13,27 @@ pub struct Problem {
     pub message: String,
     /// What to do about it, where that is known.
     pub help: Option<String>,
+    /// Entry of the field catalogue, such as `F08`, when it is a known mistake of sites.
+    pub code: Option<&'static str>,
 }
 
 impl Problem {
     /// A problem without help.
     pub fn new(place: impl Into<Option<Place>>, message: impl Into<String>) -> Self {
-        Self { place: place.into(), message: message.into(), help: None }
+        Self { place: place.into(), message: message.into(), help: None, code: None }
     }
 
     /// The same with help.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<Option<String>>) -> Self {
         self.help = help.into();
+        self
+    }
+
+    /// The same as a known mistake of the field catalogue.
+    #[must_use]
+    pub fn with_code(mut self, code: Option<&'static str>) -> Self {
+        self.code = code;
         self
     }
 

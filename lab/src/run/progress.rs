@@ -24,8 +24,8 @@ impl Progress {
             crate::note!(
                 "  network of {lpars} LPARs up in {network_ms:.0} ms, {tasks} started tasks ready after {up_ms:.0} ms"
             );
-            for warning in plex.sysplex.warnings() {
-                crate::note!("  warning {}: {}", warning.code, warning.message);
+            for warning in crate::check::warnings(&plex.sysplex) {
+                crate::note!("  {} {}: {}", warning.severity.as_str(), warning.code, warning.message);
             }
         }
     }

@@ -120,8 +120,8 @@ fn wait(orders: &Orders, told: File, words: &File) -> u8 {
             if let Some(out) = &orders.out {
                 crate::say!("events, captures and logs: {}", out.display());
             }
-            for warning in orders.sysplex.warnings() {
-                crate::note!("warning {}: {}", warning.code, warning.message);
+            for warning in crate::check::warnings(&orders.sysplex) {
+                crate::note!("{} {}: {}", warning.severity.as_str(), warning.code, warning.message);
             }
             exit::PASSED
         }

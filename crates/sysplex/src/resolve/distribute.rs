@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{Problems, expand_and};
+use super::{Problems, Trouble, expand_and};
 use crate::dvipa::{Distribute, Method, Ports, Target};
 use crate::model::{Lpar, LparIndex};
 use crate::names::{cut, did_you_mean};
@@ -164,7 +164,7 @@ impl Reader<'_> {
         // Without an owner there are no symbols, and the owner was reported already.
         let range = match expand_and(&value.get_ref().0, self.symbols?, port_or_range) {
             Ok(range) => range,
-            Err((message, help)) => {
+            Err(Trouble { message, help, .. }) => {
                 self.problems.add_with_help(value.span(), message, help);
                 return None;
             }

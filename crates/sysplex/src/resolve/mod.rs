@@ -65,6 +65,11 @@ pub(crate) fn share_ephemeral_ports(lpars: &mut [Lpar], dvipas: &[Dvipa]) {
     }
 }
 
+/// Entries of the field catalogue, for what started tasks say.
+const SYMBOL_MAKES_NO_PORT: &str = "F07";
+const UNDEFINED_SYMBOL: &str = "F08";
+const NO_PORT_IN_RANGE: &str = "F14";
+
 /// What was found wrong so far.
 #[derive(Default)]
 struct Problems(Vec<Diagnostic>);
@@ -156,8 +161,20 @@ impl Problems {
 #[derive(Default)]
 struct PerLpar(Vec<(Range<usize>, Trouble, Vec<String>)>);
 
-/// A message and its help.
-type Trouble = (String, Option<String>);
+/// What is wrong with a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Trouble {
+    message: String,
+    help: Option<String>,
+    /// Entry of the field catalogue.
+    code: Option<&'static str>,
+}
+
+impl Trouble {
+    fn new(message: String) -> Self {
+        Self { message, help: None, code: None }
+    }
+}
 
 impl PerLpar {
     fn add(&mut self, span: Range<usize>, trouble: Trouble, lpar: &str) {
@@ -168,8 +185,9 @@ impl PerLpar {
     }
 
     fn report(self, problems: &mut Problems) {
-        for (span, (message, help), lpars) in self.0 {
-            problems.add_with_help(span, format!("on {}: {message}", cut(&lpars.join(", "))), help);
+        for (span, Trouble { message, help, code }, lpars) in self.0 {
+            let message = format!("on {}: {message}", cut(&lpars.join(", ")));
+            problems.0.push(Diagnostic::new(span, message).with_help(help).with_code(code));
         }
     }
 }
@@ -185,14 +203,15 @@ fn expand_and<T>(text: &str, symbols: &Symbols, read: impl FnOnce(&str) -> Resul
             }
             SymbolError::Substring { .. } => None,
         };
-        (error.to_string(), help)
+        Trouble { message: error.to_string(), help, code: Some(UNDEFINED_SYMBOL) }
     })?;
     read(&expansion.text).map_err(|message| {
         if expansion.used.is_empty() {
-            return (message, None);
+            return Trouble::new(message);
         }
         let used: Vec<String> =
             expansion.used.iter().map(|(name, value)| format!("&{name} is `{}`", cut(value))).collect();
-        (format!("{message}; `{}` was resolved with {}", cut(text), used.join(", ")), None)
+        let message = format!("{message}; `{}` was resolved with {}", cut(text), used.join(", "));
+        Trouble { message, help: None, code: Some(SYMBOL_MAKES_NO_PORT) }
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{PerLpar, Problems, expand_and};
+use super::{NO_PORT_IN_RANGE, PerLpar, Problems, SYMBOL_MAKES_NO_PORT, Trouble, expand_and};
 use crate::model::{Lpar, LparIndex, StartedTask};
 use crate::names::cut;
 use crate::ports::{exclusive_range, port, port_or_range};
@@ -43,7 +43,7 @@ pub(super) fn resolve(topology: &Topology, lpars: &mut [Lpar], problems: &mut Pr
         for (lpar, used) in lpars.iter_mut().zip(&mut used).filter(|(lpar, _)| on.contains(&lpar.index)) {
             if lpar.tasks.iter().any(|task| task.name() == table.name.get_ref()) {
                 let message = format!("a started task named `{}` runs there already", cut(table.name.get_ref()));
-                troubles.add(table.name.span(), (message, None), &lpar.name);
+                troubles.add(table.name.span(), Trouble::new(message), &lpar.name);
             }
             let mut reader = Reader { table, lpar, used, troubles: &mut troubles };
             let task = match program {
@@ -141,17 +141,23 @@ impl Reader<'_> {
         let port = self.port(table.port.as_ref(), RSED);
         self.bind(port, "port", table.port.as_ref());
         let port_range = match &table.port_range {
-            Some(text) => Some(self.read(text.span(), text.get_ref(), exclusive_range)?),
+            Some(text) => Some(self.port_range(text)?),
             None => None,
         };
         Some(StartedTask::Rsed { name: table.name.get_ref().clone(), port: port?, port_range })
+    }
+
+    fn port_range(&mut self, text: &Spanned<String>) -> Option<Range<u16>> {
+        let found = expand_and(text.get_ref(), &self.lpar.symbols, exclusive_range);
+        let code = |trouble: Trouble| Trouble { code: trouble.code.or(Some(NO_PORT_IN_RANGE)), ..trouble };
+        found.map_err(|trouble| self.troubles.add(text.span(), code(trouble), &self.lpar.name)).ok()
     }
 
     fn server(&mut self) -> Option<StartedTask> {
         let table = self.table;
         let Some(written) = table.ports.as_ref().filter(|ports| !ports.get_ref().is_empty()) else {
             let message = "a server without ports: expected `ports = [...]`".to_owned();
-            self.troubles.add(table.name.span(), (message, None), &self.lpar.name);
+            self.troubles.add(table.name.span(), Trouble::new(message), &self.lpar.name);
             return None;
         };
         let mut ports = Vec::new();
@@ -197,7 +203,8 @@ impl Reader<'_> {
             let message =
                 format!("{key} of {name} is {port}{because}, which is {} already: expected another port", other.what);
             let span = value.map_or_else(|| self.table.name.span(), Spanned::span);
-            self.troubles.add(span, (message, None), &self.lpar.name);
+            let code = (key == "CLIENT").then_some(SYMBOL_MAKES_NO_PORT);
+            self.troubles.add(span, Trouble { code, ..Trouble::new(message) }, &self.lpar.name);
         }
         self.used.push(UsedPort { port, what: format!("{key} of {name}") });
     }

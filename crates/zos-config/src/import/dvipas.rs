@@ -12,6 +12,9 @@ use crate::report::{NoteKind, Problem, Report};
 use crate::site::Site;
 use crate::source::{Place, Placed};
 
+/// Entry of the field catalogue: a DVIPA that only a VIPARANGE could make.
+const DVIPA_OF_A_RANGE: &str = "F33";
+
 /// One DVIPA, put together from all profiles. Systems are positions in the list of systems.
 #[derive(Default)]
 struct Dvipa {
@@ -62,7 +65,9 @@ fn gather(systems: &[Gathered<'_>], report: &mut Report) -> (BTreeMap<IpAddr, Dv
                     None => {
                         let message = "VIPADISTRIBUTE for a DVIPA that this profile neither defines nor backs up";
                         let help = "expected a VIPADEFINE or VIPABACKUP before it".to_owned();
-                        report.problems.push(Problem::new(distribute.dvipa.place, message).with_help(help));
+                        let has_range = gathered.profile.vipa.iter().any(|one| one.value == Vipa::Other("VIPARANGE"));
+                        let problem = Problem::new(distribute.dvipa.place, message).with_help(help);
+                        report.problems.push(problem.with_code(has_range.then_some(DVIPA_OF_A_RANGE)));
                         continue;
                     }
                 },

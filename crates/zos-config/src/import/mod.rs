@@ -1,7 +1,7 @@
 //! Members to a topology.
 //!
 //! Every value of the topology names the member and line that it came from in a comment. What the members say and a topology has
-//! no place for is a [`Note`]; what keeps it from being read is a [`Problem`](crate::report::Problem).
+//! no place for is a [`Note`]; what keeps it from being read is a [`Problem`].
 
 mod distribute;
 mod dvipas;
@@ -11,14 +11,16 @@ mod tasks;
 pub(crate) mod toml;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use sysplex::Sysplex;
+use sysplex::{Diagnostic, Sysplex};
 
-use crate::report::{Note, NoteKind, Report};
+use crate::report::{Note, NoteKind, Problem, Report};
 use crate::site::Site;
 use crate::source::{Members, Place};
 use segments::Addresses;
 pub use systems::{Gathered, gather};
+pub use tasks::Aside;
 use toml::{Entry, Toml, address, string, value};
 
 /// The name that `sysplex` gives when none is written.
@@ -43,11 +45,65 @@ impl Imported {
     }
 }
 
+/// A topology made of members that is not looked at as a whole yet, and what it was made of.
+#[derive(Debug)]
+pub struct Draft<'s> {
+    /// The topology file.
+    pub toml: String,
+    /// The systems with what their members say, in the order of their numbers.
+    pub systems: Vec<Gathered<'s>>,
+    /// What was found so far.
+    pub report: Report,
+    addresses: Addresses,
+    origins: Vec<(std::ops::Range<usize>, Place)>,
+}
+
+impl Draft<'_> {
+    /// The place in a member that a byte of the topology file comes from.
+    pub fn origin(&self, at: usize) -> Option<Place> {
+        toml::origin(&self.origins, at)
+    }
+
+    /// The site's own address for one of the lab's.
+    pub fn own_address(&self, address: IpAddr) -> IpAddr {
+        self.addresses.before(address)
+    }
+
+    /// A problem of the file as one of the member that the line came from.
+    pub fn trace(&self, found: Diagnostic) -> Problem {
+        Problem::new(self.origin(found.span.start), found.message).with_help(found.help).with_code(found.code)
+    }
+
+    fn finish(mut self) -> Result<Imported, Report> {
+        let sysplex = match Sysplex::from_toml(&self.toml) {
+            Ok(sysplex) => Some(sysplex),
+            Err(found) if self.report.problems.is_empty() => {
+                self.report.problems = found.into_iter().map(|found| self.trace(found)).collect();
+                None
+            }
+            // What was found in the members explains it.
+            Err(_) => None,
+        };
+        once(&mut self.report);
+        match sysplex {
+            Some(sysplex) if self.report.problems.is_empty() => {
+                Ok(Imported { toml: self.toml, sysplex, notes: self.report.notes, origins: self.origins })
+            }
+            _ => Err(self.report),
+        }
+    }
+}
+
 /// Makes a topology of a site.
 ///
 /// # Errors
 /// All that is wrong, each with its place in a member; and the notes so far.
 pub fn import(site: &Site) -> Result<Imported, Report> {
+    draft(site).finish()
+}
+
+/// Reads all members of a site and writes the topology file.
+pub fn draft(site: &Site) -> Draft<'_> {
     let mut report = Report::default();
     let name = site.manifest.sysplex.as_ref().map_or(DEFAULT_NAME, |name| name.get_ref());
     let systems = gather(site, name, &mut report);
@@ -70,22 +126,9 @@ pub fn import(site: &Site) -> Result<Imported, Report> {
         report.note(NoteKind::PassedOver, Members::head(id), "this member was not used");
     }
 
-    let sysplex = match Sysplex::from_toml(&toml.text) {
-        Ok(sysplex) => Some(sysplex),
-        Err(found) if report.problems.is_empty() => {
-            report.problems.extend(found.into_iter().map(|found| toml.trace(found)));
-            None
-        }
-        // What was found in the members explains it.
-        Err(_) => None,
-    };
     once(&mut report);
-    match sysplex {
-        Some(sysplex) if report.problems.is_empty() => {
-            Ok(Imported { toml: toml.text, sysplex, notes: report.notes, origins: toml.origins })
-        }
-        _ => Err(report),
-    }
+    let Toml { text, origins, .. } = toml;
+    Draft { toml: text, systems, report, addresses, origins }
 }
 
 /// Systems share members, which then say the same of each; once is enough.

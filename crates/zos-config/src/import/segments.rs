@@ -45,6 +45,11 @@ impl Addresses {
         self.moved.get(&address.parse().ok()?).copied()
     }
 
+    /// The site's own address for one of the lab's.
+    pub(super) fn before(&self, address: IpAddr) -> IpAddr {
+        self.moved.iter().find(|(_, to)| **to == address).map_or(address, |(from, _)| *from)
+    }
+
     /// The address in the lab.
     pub(super) fn of(&self, address: IpAddr) -> IpAddr {
         self.moved.get(&address).copied().unwrap_or(address)

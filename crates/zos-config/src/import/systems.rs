@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sysplex::raw::{Spanned, StartedTaskTable};
 use sysplex::symbols::Symbols;
 
-use super::tasks::{self, Task};
+use super::tasks::{self, Aside, Task};
 use crate::eqadvipa;
 use crate::ieasym::{self, SystemSymbols};
 use crate::jcl::statement::{self, Statement};
@@ -22,9 +22,18 @@ pub struct Gathered<'s> {
     pub system: &'s System,
     /// Its symbols, those that jobs define included.
     pub symbols: SystemSymbols,
+    /// The member that is its profile.
+    pub member: Option<MemberId>,
     /// Its profile, empty when there is none.
     pub profile: Profile,
     pub(super) tasks: Vec<Task>,
+}
+
+impl Gathered<'_> {
+    /// What its started tasks say and a topology has no key for.
+    pub fn asides(&self) -> impl Iterator<Item = &Aside> {
+        self.tasks.iter().flat_map(|task| &task.asides)
+    }
 }
 
 /// Reads all members of all systems; `sysplex` is the sysplex' name, for symbol SYSPLEX.
@@ -51,10 +60,11 @@ impl<'s> Library<'s> {
         self.manifest_symbols(system, &mut symbols, report);
         // Started tasks first: one of them may define a symbol that the profile uses.
         let tasks = self.tasks(system, &mut symbols, report);
-        let profile = match self.site.profile(system) {
+        let member = self.site.profile(system);
+        let profile = match &member {
             Ok(Some(id)) => {
                 let resolver = |name: &str| self.site.find(system, name);
-                profile::read(&self.site.members, id, &symbols.symbols, &resolver, report)
+                profile::read(&self.site.members, *id, &symbols.symbols, &resolver, report)
             }
             Ok(None) => {
                 let text = format!("{} has no profile among the members", system.identity.name);
@@ -62,11 +72,11 @@ impl<'s> Library<'s> {
                 Profile::default()
             }
             Err(problem) => {
-                report.problems.push(problem);
+                report.problems.push(problem.clone());
                 Profile::default()
             }
         };
-        Gathered { system, symbols, profile, tasks }
+        Gathered { system, symbols, member: member.ok().flatten(), profile, tasks }
     }
 
     fn manifest_symbols(&self, system: &System, symbols: &mut SystemSymbols, report: &mut Report) {

@@ -22,18 +22,38 @@ const WAIT: &str = "WAIT";
 /// Known, and nothing that a topology has a key for.
 const TRUSTEDTCP: &str = "TRUSTEDTCP";
 
+/// Entry of the field catalogue: a symbol that is not there when the task starts.
+const UNDEFINED_SYMBOL: &str = "F08";
+
 /// One started task on one system.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) name: String,
     pub(super) entries: Vec<Entry>,
     pub(super) place: Option<Place>,
+    pub(super) asides: Vec<Aside>,
+}
+
+/// What a started task's environment says and a topology has no key for, such as TRUSTEDTCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aside {
+    /// Name of the started task.
+    pub task: String,
+    /// The variable.
+    pub key: String,
+    /// Its value, resolved.
+    pub value: Placed<String>,
 }
 
 impl Task {
     fn new(name: &str, program: &str, place: impl Into<Option<Place>>) -> Self {
         let place = place.into();
-        Self { name: name.to_owned(), entries: vec![Entry::new("program", string(program), place)], place }
+        Self {
+            name: name.to_owned(),
+            entries: vec![Entry::new("program", string(program), place)],
+            place,
+            asides: Vec::new(),
+        }
     }
 
     fn add(&mut self, key: &str, value: String, place: impl Into<Option<Place>>) {
@@ -53,7 +73,7 @@ fn symbolic(found: &Placed<Resolved>, symbols: &Symbols, report: &mut Report) ->
     if let Some(name) = found.value.unknown.first() {
         let message = format!("system symbol `&{}` is not defined when the task starts", cut(name));
         let help = "bring the IEASYMxx or the job that defines it, or give it in site.toml".to_owned();
-        report.problems.push(Problem::new(found.place, message).with_help(help));
+        report.problems.push(Problem::new(found.place, message).with_help(help).with_code(Some(UNDEFINED_SYMBOL)));
     }
     let is_same = symbols.expand(&found.value.symbolic).is_ok_and(|expansion| expansion.text == found.value.text);
     value(if is_same { &found.value.symbolic } else { &found.value.text })
@@ -95,6 +115,8 @@ pub(super) fn debug_manager(
     for (key, value) in found.environment.iter().filter(|(key, _)| ![HUBIP, HUBPORT, WAIT].contains(&key.as_str())) {
         let kind = if key == TRUSTEDTCP { NoteKind::NotCarried } else { NoteKind::PassedOver };
         report.note(kind, value.place, format!("variable {} of Debug Manager", cut(key)));
+        let text = Placed::new(value.value.text.clone(), value.place);
+        task.asides.push(Aside { task: name.to_owned(), key: key.clone(), value: text });
     }
     Some(task)
 }

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use crate::report::Problem;
 use crate::source::{Members, Place};
 
 /// The file so far.
@@ -65,11 +64,6 @@ impl<'m> Toml<'m> {
 
     pub(super) fn entry(&mut self, entry: &Entry) {
         self.key(&entry.key, &entry.value, entry.place);
-    }
-
-    /// A problem of the file as one of the member that the line came from.
-    pub(super) fn trace(&self, found: sysplex::Diagnostic) -> Problem {
-        Problem::new(origin(&self.origins, found.span.start), found.message).with_help(found.help)
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Profile {
     pub dynamic_xcf: Option<Placed<Net>>,
     /// IPCONFIG6 DYNAMICXCF.
     pub dynamic_xcf6: Option<Placed<Net>>,
+    /// GLOBALCONFIG ADJUSTDVIPAMSS: AUTO, ALL or NONE, in upper case (from memory).
+    pub adjust_dvipa_mss: Option<Placed<String>>,
     /// LINK statements.
     pub links: Vec<Placed<Link>>,
     /// HOME entries.

@@ -4,7 +4,7 @@ use sysplex::did_you_mean;
 
 use crate::keyword;
 use crate::report::{NoteKind, Problem, Report, cut};
-use crate::source::Members;
+use crate::source::{Members, Placed};
 
 use super::model::Profile;
 use super::reader::Reader;
@@ -107,6 +107,7 @@ pub(super) fn read(words: &[Word<'_>], members: &Members, report: &mut Report) -
             Some("LINK") => interfaces::link(&mut reader, word, &mut profile),
             Some("HOME") => interfaces::home(&mut reader, &mut profile),
             Some("INTERFace") => interfaces::interface(&mut reader, word, &mut profile),
+            Some("GLOBALCONFig") => globalconfig(&mut reader, word, &mut profile, report),
             Some("PORT") => ports::port(&mut reader, &mut profile),
             Some("PORTRange") => ports::portrange(&mut reader, &mut profile),
             Some("BEGINRoutes") => ports::routes(&mut reader, word, &mut profile),
@@ -141,6 +142,23 @@ fn pass_over(
         None => drop(reader.until(surely_begins)),
     }
     report.note(NoteKind::PassedOver, word.place, format!("{} says nothing to this lab", upper(statement)));
+    Ok(())
+}
+
+/// GLOBALCONFIG: ADJUSTDVIPAMSS alone.
+fn globalconfig(
+    reader: &mut Reader<'_, '_>,
+    word: &Word<'_>,
+    profile: &mut Profile,
+    report: &mut Report,
+) -> Result<(), Problem> {
+    let words = reader.until(surely_begins);
+    if let Some(at) = words.iter().position(|word| keyword::is(&word.text, "ADJUSTDVIPAMSS")) {
+        let value = words.get(at + 1).filter(|value| ["AUTO", "ALL", "NONE"].contains(&upper(&value.text).as_str()));
+        let value = value.ok_or_else(|| words[at].unexpected("ADJUSTDVIPAMSS with AUTO, ALL or NONE"))?;
+        profile.adjust_dvipa_mss = Some(Placed::new(upper(&value.text), value.place));
+    }
+    report.note(NoteKind::PassedOver, word.place, "GLOBALCONFIG says nothing to this lab");
     Ok(())
 }
 

@@ -195,7 +195,7 @@ impl Members {
     }
 
     /// A place from bytes of the member's text.
-    pub(crate) fn place(member: MemberId, span: Range<usize>) -> Place {
+    pub fn place(member: MemberId, span: Range<usize>) -> Place {
         let short = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Place { member, start: short(span.start), end: short(span.end) }
     }

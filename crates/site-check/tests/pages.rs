@@ -1,0 +1,31 @@
+//! The pages in docs/codes are those of `--explain`; to write them anew, set `UPDATE_SNAPSHOTS=1`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use site_check::page;
+
+#[test]
+fn docs_have_the_pages() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/codes");
+    let mut expected = vec![("README.md".to_owned(), page::index())];
+    expected.extend(page::all().map(|page| (format!("{}.md", page.code), page.markdown())));
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::create_dir_all(&directory).expect("made");
+        for (name, text) in &expected {
+            std::fs::write(directory.join(name), text).expect("written");
+        }
+    }
+    for (name, text) in &expected {
+        let found = std::fs::read_to_string(directory.join(name)).unwrap_or_default();
+        assert!(
+            found == *text,
+            "docs/codes/{name} is not the page that `lab check --explain` shows; UPDATE_SNAPSHOTS=1 rewrites it"
+        );
+    }
+    let known: BTreeSet<String> = expected.into_iter().map(|(name, _)| name).collect();
+    for entry in std::fs::read_dir(&directory).expect("a directory") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(known.contains(&name), "docs/codes/{name} belongs to no code");
+    }
+}
