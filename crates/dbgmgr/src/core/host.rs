@@ -36,8 +36,11 @@ impl Manager {
     pub(super) fn miner_gone(&mut self, conn: ConnId, user: &UserId) {
         self.users.remove(user, Place::Local(conn));
         self.emit(What::UserGone { user: user.to_string() });
-        if self.users.local(user).is_none() {
-            self.announce_user_off(user);
+        // With another registration here the user has not left; but what the primary had told to the one that is gone has to be
+        // told again, and only the primary knows what of it still waits.
+        self.announce_user_off(user);
+        if self.users.local(user).is_some() {
+            self.announce_user_on(user);
         }
         let told_here = self.sessions.select(|state| *state == State::Told(Told::Local(conn)));
         self.find_again(&told_here);

@@ -150,8 +150,12 @@ impl Manager {
     }
 
     fn seek(&mut self, link: ConnId, notice: Notice) {
-        let known = self.seeks.all.contains_key(&notice.session);
-        if !known && self.seeks.count_from(link) >= self.settings.limits.sessions {
+        let known = self.seeks.all.get(&notice.session).map(|seek| seek.from);
+        // The last words of a link that its secondary has given up: what came over the newer one stands.
+        if known.is_some_and(|from| from > link) {
+            return;
+        }
+        if known.is_none() && self.seeks.count_from(link) >= self.settings.limits.sessions {
             return self.refuse(link, RefusalCode::Busy, "no more sessions are taken from one secondary");
         }
         let id = notice.session.clone();

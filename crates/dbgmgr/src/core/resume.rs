@@ -38,6 +38,9 @@ impl Manager {
 
     /// A session runs: it is shown again, and that is all.
     pub(super) fn runs_again(&mut self, conn: ConnId, standing: Standing) {
+        if planted!(RunningWaitsAgain) {
+            return self.wait_again(conn, standing, Phase::Engine, 0);
+        }
         match self.resume(conn, standing, State::Linked { engine: PASSED_ON_BEFORE }, true) {
             Ok(_) => self.send(conn, Reply::Debugger(ToDebugger::Known {})),
             Err((code, reason)) => self.refuse(conn, code, &reason),

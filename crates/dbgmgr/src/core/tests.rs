@@ -11,6 +11,7 @@ mod operator;
 mod random;
 mod resume;
 mod rival;
+mod simulation;
 mod twice;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -126,7 +126,9 @@ impl Manager {
     pub(super) fn cancel_waiting(&mut self, id: &SessionId, by: Canceller) {
         let Some(debugger) = self.sessions.get(id).map(|session| session.debugger) else { return };
         self.send(debugger, Reply::Debugger(ToDebugger::Cancelled { by }));
-        self.end(id, "cancelled");
+        if !planted!(CancelledWaitsOn) {
+            self.end(id, "cancelled");
+        }
     }
 
     /// Tells the primary that the session does not wait any more, if it was asked to look for the user.
@@ -135,7 +137,7 @@ impl Manager {
             Some(State::Dormant { asked: Some(link) } | State::Told(Told::Remote(link))) => *link,
             _ => return,
         };
-        if self.hub.state == HubState::Secondary && self.hub.upstream == Some(link) {
+        if self.hub.state == HubState::Secondary && self.hub.upstream == Some(link) && !planted!(WithdrawLost) {
             self.send(link, Reply::Hub(HubMessage::Withdraw { session: id.clone() }));
         }
     }

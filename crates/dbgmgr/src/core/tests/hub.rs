@@ -189,3 +189,26 @@ fn a_primary_that_does_not_welcome_is_not_waited_for() {
     w.pass(10 * SECOND);
     assert_eq!(w.manager.hub.state, HubState::Standalone);
 }
+
+/// Found by the simulation: the session was forgotten with the old link.
+#[test]
+fn the_last_words_of_a_link_that_was_given_up_change_nothing() {
+    let mut settings = settings("LPAR1");
+    settings.hub = Some(([9, 9, 9, 1], 5337).into());
+    let mut w = World::new(settings);
+    w.feed(Input::Start);
+    w.feed(Input::HubBound(Ok(())));
+    let (mut secondary, system): (_, dbm_protocol::SystemName) = (World::alone(), "LPAR2".parse().expect("system"));
+    let job = secondary.job("IBMUSER");
+    let (id, session) = secondary.manager.sessions.iter().next().expect("just made");
+    let notice = secondary.manager.notice(id, session);
+    let links = [0; 2].map(|_| w.hello(Port::Hub, Role::Manager));
+    for link in [links[1], links[0]] {
+        w.tell(link, Message::Hub(HubMessage::Join { system: system.clone() }));
+        w.tell(link, Message::Hub(HubMessage::Seek { notice: notice.clone() }));
+    }
+    w.hang_up(links[0]);
+    assert_eq!(w.manager.seeks.len(), 1);
+    let miner = w.miner("IBMUSER");
+    assert_eq!(w.notices(miner).iter().map(|told| &told.session).collect::<Vec<_>>(), [&job.session]);
+}

@@ -58,3 +58,17 @@ fn elsewhere_the_most_recent_logon_goes_first_the_primarys_own_too() {
     // Three times, and back to the first.
     assert_eq!(told(3, &[0, 1, 2], &[2, 1]), [1, 1, 1]);
 }
+
+/// Found by the simulation: a secondary did not know what the primary had told through the registration that is gone.
+#[test]
+fn two_logons_on_one_system_and_a_job_elsewhere() {
+    for (job, logons) in [(0, 1), (1, 0), (2, 1)] {
+        assert_eq!(told(job, &[logons, logons], &[]), [0, 1], "job on {job}, logons on {logons}");
+        assert_eq!(told(job, &[logons, logons], &[1]), [1, 1], "job on {job}, logons on {logons}, the last one leaves");
+        assert_eq!(
+            told(job, &[logons, logons], &[0]),
+            [0, 1],
+            "job on {job}, logons on {logons}, the first one leaves"
+        );
+    }
+}
