@@ -22,6 +22,7 @@
 //!   that it dialled.
 //! - Set anew, it knows only the ports of the new plan: connections to others that were distributed before are not forwarded.
 //! - Whose turn it is, is counted and then looked up. Two SYNs in the same instant on two processors may both get the later turn.
+//! - A set does not grow when packets fill it: beyond some 50,000 connections to one port, new ones begin to be lost.
 //! - ipset counts time in seconds. The timer of an affinity is rounded up.
 //! - Each run of a tool is atomic for itself: one for the rules of each family and table, and before it one for the sets, where
 //!   each line is. Between the two a port that is distributed only now, or no longer, is the owner's own.
