@@ -20,7 +20,8 @@ pub fn kept<'a>(plans: impl IntoIterator<Item = &'a OwnerPlan>) -> Kept {
     let mut kept = Kept::new();
     for (&address, dvipa) in plans.into_iter().flat_map(|plan| &plan.dvipas) {
         for (&port, plan) in &dvipa.ports {
-            for &lpar in plan.ready.iter().filter(|&&lpar| keeps(plan, lpar)) {
+            let Some(optlocal) = plan.optlocal else { continue };
+            for &lpar in plan.ready.iter().filter(|&&lpar| keeps(optlocal, plan, lpar)) {
                 kept.entry((lpar, address)).or_default().insert(port);
             }
         }
@@ -29,14 +30,13 @@ pub fn kept<'a>(plans: impl IntoIterator<Item = &'a OwnerPlan>) -> Kept {
 }
 
 /// Does this target, which is ready, keep its own calls?
-fn keeps(plan: &PortPlan, lpar: LparIndex) -> bool {
+fn keeps(optlocal: u8, plan: &PortPlan, lpar: LparIndex) -> bool {
     let weight = |of: LparIndex| plan.shares.iter().find(|share| share.target == of).map_or(0, |share| share.weight);
     let heaviest = plan.shares.iter().map(|share| share.weight).max().unwrap_or(0);
-    match plan.optlocal {
-        None => false,
-        Some(0) => true,
-        Some(1) => weight(lpar) > 0,
-        Some(times) => weight(lpar) > 0 && weight(lpar) * u32::from(times) >= heaviest,
+    match optlocal {
+        0 => true,
+        1 => weight(lpar) > 0,
+        times => weight(lpar) > 0 && weight(lpar) * u32::from(times) >= heaviest,
     }
 }
 

@@ -177,8 +177,13 @@ impl Distributor {
         connections: &[Connection],
     ) -> Result<(), PlexError> {
         let previous = self.applied.get(&owner);
+        let is_followed = |plan: &OwnerPlan| previous == Some(plan) && connections.is_empty();
+        // Before anything is copied: nearly every look changes nothing.
+        if is_followed(next) {
+            return Ok(());
+        }
         let next = previous.map_or_else(|| next.clone(), |previous| next.clone().going_on(previous));
-        if previous == Some(&next) && connections.is_empty() {
+        if is_followed(&next) {
             return Ok(());
         }
         let scripts = self.backend.render(previous, &next, connections);
