@@ -9,7 +9,7 @@ use crate::backends::{self, Choice};
 use crate::run::result::{ScenarioResult, Verdict};
 use crate::run::{self, Options, RunError};
 use crate::scenario::{self, Scenario};
-use crate::{bench, check, doctor, exit, output, programs, site, up};
+use crate::{bench, check, diagnose, doctor, exit, output, programs, site, up};
 
 /// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
 ///
@@ -33,6 +33,9 @@ enum Command {
     /// Say what is wrong with a topology or a site's z/OS members, what a user would see, and the remedy
     #[command(after_help = check::EXAMPLES)]
     Check(check::Check),
+    /// Say why a run failed, from its evidence alone: the cause among the field catalogue, and the lines it rests on
+    #[command(after_help = diagnose::EXAMPLES)]
+    Diagnose(diagnose::Diagnose),
     /// Say what this machine can and cannot do, and the exact remedy
     Doctor,
     /// Measure on this machine
@@ -117,6 +120,7 @@ pub fn main() -> u8 {
         Command::Up(command) => up::cli::main(command),
         Command::Site(command) => site::main(&command),
         Command::Check(command) => check::main(&command),
+        Command::Diagnose(command) => diagnose::main(&command),
         Command::Doctor => doctor::main(),
         Command::Bench(Bench::Up { lpars, runs, json }) => bench::up(&lpars, runs, json),
         Command::Bench(Bench::Distributor { backend, runs }) => {
@@ -164,6 +168,8 @@ fn run_scenarios(arguments: &Run) -> u8 {
         }
         return exit::BAD_INPUT;
     }
+    let all: Vec<&Scenario> =
+        scenarios.iter().flat_map(|scenario| [Some(scenario), scenario.cured.as_deref()]).flatten().collect();
     let bin_dir = match programs::own_directory() {
         Ok(directory) => directory,
         Err(why) => return cannot_run(&why),
@@ -181,14 +187,14 @@ fn run_scenarios(arguments: &Run) -> u8 {
     };
     let (mut results, mut printed) = (Vec::new(), true);
     for (backend, why) in &chosen.skipped {
-        crate::note!("skipped: {} on {}: {why}", scenarios.len(), backend.name);
-        for scenario in &scenarios {
+        crate::note!("skipped: {} on {}: {why}", all.len(), backend.name);
+        for scenario in &all {
             let result = ScenarioResult::skipped(&scenario.name, backend.name, why);
             printed &= print(&result, arguments.json);
             results.push(result);
         }
     }
-    let runs = scenarios.iter().flat_map(|scenario| chosen.run.iter().map(move |backend| (scenario, backend)));
+    let runs = all.iter().flat_map(|scenario| chosen.run.iter().map(move |backend| (scenario, backend)));
     for (scenario, backend) in runs {
         if let Some(why) = scenario.except.get(backend.name) {
             crate::note!("skipped: {} on {}: {why}", scenario.name, backend.name);
@@ -213,6 +219,9 @@ fn run_scenarios(arguments: &Run) -> u8 {
             }
             Err(e) => return cannot_run(&e.to_string()),
         }
+    }
+    if let Some(table) = output::field_table(&scenarios, &results) {
+        crate::note!("{table}");
     }
     if let Some(junit) = &arguments.junit
         && let Err(e) = output::write_junit(junit, &results)

@@ -31,6 +31,7 @@ pub mod backends;
 pub mod bench;
 pub mod check;
 pub mod cli;
+mod diagnose;
 pub mod doctor;
 pub mod exit;
 pub mod netstat;

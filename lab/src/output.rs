@@ -6,6 +6,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::run::result::{ScenarioResult, Verdict};
+use crate::scenario::{Scenario, Symptom};
 
 /// One line of JSON.
 pub fn json_line(result: &ScenarioResult) -> String {
@@ -27,6 +28,25 @@ pub fn summary(result: &ScenarioResult) -> String {
         result.run_ms,
         result.down_ms
     )
+}
+
+/// Of broken twins that have a cure, what was seen of each: a table for a person; nothing when there are none.
+pub fn field_table(scenarios: &[Scenario], results: &[ScenarioResult]) -> Option<String> {
+    let mut rows = Vec::new();
+    for broken in scenarios {
+        let Some(cured) = &broken.cured else { continue };
+        for seen in results.iter().filter(|result| result.scenario == broken.name) {
+            let same = |other: &&ScenarioResult| other.scenario == cured.name && other.backend == seen.backend;
+            let cure = results.iter().find(same).map_or("not run", |cure| cure.verdict.as_str());
+            let symptom = seen.symptom.map_or("none", Symptom::as_str);
+            let cause = seen.cause.as_deref().unwrap_or("-");
+            let verdict = seen.verdict.as_str();
+            rows.push(format!("{:40} {:10} {symptom:28} {cause:5} {verdict:12} {cure}", broken.name, seen.backend));
+        }
+    }
+    let head =
+        format!("{:40} {:10} {:28} {:5} {:12} {}", "scenario", "backend", "symptom seen", "cause", "broken", "cured");
+    (!rows.is_empty()).then(|| format!("{head}\n{}", rows.join("\n")))
 }
 
 /// Writes a JUnit file.

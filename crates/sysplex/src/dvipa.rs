@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::LparIndex;
 
 /// A dynamic VIPA, and how its ports are distributed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dvipa {
     /// The address.
     pub address: IpAddr,
@@ -38,7 +40,7 @@ impl Dvipa {
 }
 
 /// MOVEABLE: when a DVIPA goes back to an owner that comes (back) into the sysplex.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Moveable {
     /// At once; connections that exist stay where they are.
     #[default]
@@ -48,7 +50,7 @@ pub enum Moveable {
 }
 
 /// VIPABACKUP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backup {
     /// The LPAR.
     pub lpar: LparIndex,
@@ -60,7 +62,7 @@ pub struct Backup {
 
 /// What a client sees when a distributed port has no ready target. The IBM pages read do not say; a reset is what is
 /// expected, and the choice is ours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NoTarget {
     /// Connection refused.
     #[default]
@@ -70,7 +72,7 @@ pub enum NoTarget {
 }
 
 /// One VIPADISTRIBUTE statement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Distribute {
     /// PORT.
     pub ports: Ports,
@@ -99,7 +101,7 @@ impl Distribute {
 }
 
 /// PORT of a VIPADISTRIBUTE.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ports {
     /// Ports, ranges written out.
     Listed(Vec<u16>),
@@ -108,7 +110,7 @@ pub enum Ports {
 }
 
 /// One target of a VIPADISTRIBUTE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The LPAR.
     pub lpar: LparIndex,
@@ -119,7 +121,7 @@ pub struct Target {
 }
 
 /// DISTMETHOD.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
     /// Rotate over the targets with a listener.
     RoundRobin,

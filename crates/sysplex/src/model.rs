@@ -7,6 +7,7 @@ use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
 
 use crate::Diagnostic;
 use crate::dvipa::Dvipa;
@@ -17,7 +18,8 @@ use crate::symbols::Symbols;
 pub const LARGEST_SYSPLEX: u32 = 32;
 
 /// Which LPAR: 1 for the first in the topology, up to [`LARGEST_SYSPLEX`]. Small and fixed, so that it can be a packet mark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct LparIndex(u32);
 
 impl LparIndex {
@@ -44,7 +46,7 @@ impl fmt::Display for LparIndex {
 }
 
 /// A whole sysplex and the workstations outside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sysplex {
     /// Its name (system symbol `SYSPLEX`).
     pub name: String,
@@ -99,7 +101,7 @@ impl Sysplex {
 }
 
 /// One LPAR: one z/OS system with one TCP/IP stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lpar {
     /// Its name (SYSNAME).
     pub name: String,
@@ -127,7 +129,7 @@ pub struct Lpar {
 }
 
 /// A started task with its parameters, symbols resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartedTask {
     /// Debug Manager (DBGMGR, program EQAZPCM).
     DebugManager {
@@ -174,7 +176,7 @@ impl StartedTask {
 }
 
 /// A workstation on the LAN.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workstation {
     /// Its host name.
     pub name: String,

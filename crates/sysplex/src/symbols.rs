@@ -7,13 +7,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::names::nearest;
 
 /// Longest name of a symbol, without the ampersand.
 pub const LONGEST_NAME: usize = 16;
 
 /// The symbols of one system, by name without the ampersand.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Symbols(BTreeMap<String, String>);
 
 /// A text with its symbols resolved.

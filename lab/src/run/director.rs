@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::acts::describe;
 use super::diagnose::{Failure, diagnose};
 use super::figure4::{self, ms_since};
+use super::inquest;
 use super::progress::Progress;
 use super::result::{ScenarioResult, Verdict};
 use super::snapshot::incomplete;
@@ -108,6 +109,9 @@ async fn run(realm: &Network, orders: &Orders) -> (ScenarioResult, Option<Plex>)
         result.symptom = matches!(e, PlexError::Task(_)).then_some(Symptom::TaskFailed);
         result.verdict = if result.symptom.is_some() { Verdict::Failed } else { Verdict::Inconclusive };
         result.reason = Some(e.to_string());
+        if let Some(symptom) = result.symptom {
+            inquire(&mut plex, orders, &mut result, Failure::new(symptom, e.to_string())).await;
+        }
         judge_expected_failure(&mut result, orders);
         return (result, Some(plex));
     }
@@ -158,12 +162,21 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
         Some(StepError::Failed(failure)) => {
             result.verdict = Verdict::Failed;
             result.symptom = Some(failure.symptom);
-            let cause = diagnose(&plex.sysplex, &events, &failure);
-            result.cause = cause.as_ref().map(|cause| cause.code.to_owned());
-            result.reason = Some(
-                cause.map_or_else(|| with_exits(failure.what, &journal, &started, &purposes), |cause| cause.sentence),
-            );
+            result.reason = Some(with_exits(failure.what.clone(), &journal, &started, &purposes));
+            inquire(plex, orders, result, failure).await;
         }
+    }
+}
+
+/// Takes down what is known of the failure, and looks for its cause; what was seen stays the reason when there is none.
+async fn inquire(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult, failure: Failure) {
+    let case = inquest::take(plex, failure, result.steps.clone()).await;
+    if let Some(Err(e)) = orders.out.as_deref().map(|out| case.write(out)) {
+        crate::note!("error: the case cannot be written: {e}");
+    }
+    if let Some(cause) = diagnose(&case) {
+        result.cause = Some(cause.code);
+        result.reason = Some(cause.sentence);
     }
 }
 

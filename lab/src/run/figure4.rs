@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 
 use evidence::{Event, What};
+use serde::{Deserialize, Serialize};
 
 use super::result::StepSeen;
 
 /// Whose handoff.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handoff {
     /// The job.
     pub job: String,

@@ -8,6 +8,7 @@ pub mod diagnose;
 mod director;
 pub mod figure4;
 mod hostile;
+mod inquest;
 pub mod memory;
 mod progress;
 pub mod proofs;

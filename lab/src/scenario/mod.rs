@@ -58,6 +58,8 @@ pub struct Scenario {
     pub steps: Vec<Step>,
     /// A broken twin: what must go wrong.
     pub expect_failure: Option<ExpectFailure>,
+    /// The same where it goes well: it is run after the broken twin.
+    pub cured: Option<Box<Scenario>>,
     /// Backends on which it is not run, each with the reason.
     pub except: BTreeMap<String, String>,
     /// How many times as long as usual everything may take.
@@ -76,6 +78,9 @@ impl Scenario {
     /// Gives everything so many times as long: for machines that are slow, such as emulated ones.
     pub fn be_patient(&mut self, times: u32) {
         self.patience = times;
+        if let Some(cured) = &mut self.cured {
+            cured.be_patient(times);
+        }
         for step in &mut self.steps {
             step.within *= times;
             if let Action::Act(Act::Calls(calls)) = &mut step.action {

@@ -21,6 +21,8 @@ pub(super) struct File {
     pub(super) within: Option<Spanned<String>>,
     /// A broken twin: what must go wrong.
     pub(super) expect_failure: Option<ExpectFailure>,
+    /// Its cure: the same in a sysplex where it goes well.
+    pub(super) cured: Option<Spanned<Cured>>,
     /// Backends on which it is not run, each with the reason.
     #[serde(default)]
     pub(super) except: BTreeMap<Spanned<String>, String>,
@@ -37,6 +39,21 @@ pub(super) struct ExpectFailure {
     pub(super) symptom: Spanned<String>,
     /// Why: an entry of the field catalogue, such as `F02`.
     pub(super) cause: Option<Spanned<String>>,
+}
+
+/// `[cured]`: what is different when it goes well.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cured {
+    /// The cured topology's file, beside this one.
+    pub(super) topology: Option<Spanned<String>>,
+    /// Or the directory with the cured members.
+    pub(super) members: Option<Spanned<String>>,
+    /// Or the cured topology itself. None of the three: it is the steps that are cured.
+    pub(super) plex: Option<Topology>,
+    /// What happens there, in order; the same as in the broken one when there are none.
+    #[serde(default)]
+    pub(super) step: Vec<Spanned<Step>>,
 }
 
 /// `[[step]]`: one action.

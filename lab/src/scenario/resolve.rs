@@ -8,7 +8,8 @@ use std::time::Duration;
 use sysplex::raw::Spanned;
 use sysplex::{Diagnostic, StartedTask, Sysplex, did_you_mean};
 
-use super::{Action, Expect, ExpectFailure, Logon, Scenario, Step, Submit, Symptom, WaitsFor, raw, topology};
+use super::topology::{self, Named};
+use super::{Action, Expect, ExpectFailure, Logon, Scenario, Step, Submit, Symptom, WaitsFor, raw};
 
 const DEFAULT_WITHIN: Duration = Duration::from_secs(5);
 /// Longest scenario or topology, in bytes.
@@ -20,21 +21,46 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
     let source = read(path)?;
     let render = |problems: Vec<Diagnostic>| problems.iter().map(|p| p.render(&shown, &source)).collect::<Vec<_>>();
     let file: raw::File = toml::from_str(&source).map_err(|e| render(vec![Diagnostic::from_toml(&e)]))?;
-    let sysplex = topology::of(&file, path, &render)?;
-    let mut resolver =
-        Resolver { sysplex: &sysplex, problems: Vec::new(), users: Vec::new(), jobs: Vec::new(), calls: Vec::new() };
-    let steps = resolver.steps(&file);
-    let backends = crate::backends::ALL.map(|known| known.name);
-    let mut except = BTreeMap::new();
-    for (backend, why) in &file.except {
-        except.extend(resolver.one_of(backend, "backend", &backends).map(|backend| (backend, why.clone())));
-    }
+    let sysplex = topology::of(&Named::by_file(&file), path, &render)?;
+    let cured_sysplex = match &file.cured {
+        Some(cured) if !Named::by_cure(cured.get_ref()).is_nothing() => {
+            topology::of(&Named::by_cure(cured.get_ref()), path, &render)?
+        }
+        _ => sysplex.clone(),
+    };
+    let mut problems = Vec::new();
+    let mut resolver = Resolver::new(&sysplex);
+    let default = file.within.as_ref().and_then(|text| resolver.duration(text)).unwrap_or(DEFAULT_WITHIN);
+    let steps = resolver.steps(&file.step, default);
+    let except = resolver.except(&file.except);
     let expect_failure = file.expect_failure.as_ref().and_then(|expected| resolver.expect_failure(expected));
-    if !resolver.problems.is_empty() {
-        return Err(render(resolver.problems));
+    if let (Some(cured), None) = (&file.cured, &expect_failure) {
+        resolver.problem(cured.span(), "a cure of nothing: expected `expect_failure` beside it".into(), None);
     }
+    problems.append(&mut resolver.problems);
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Scenario { name, title: file.title, file: path.to_owned(), sysplex, steps, expect_failure, except, patience: 1 })
+    let cured = file.cured.as_ref().map(|cured| {
+        let mut resolver = Resolver::new(&cured_sysplex);
+        let written = &cured.get_ref().step;
+        let steps = resolver.steps(if written.is_empty() { &file.step } else { written }, default);
+        problems.append(&mut resolver.problems);
+        Box::new(Scenario {
+            name: format!("{name}-cured"),
+            title: format!("{}: cured", file.title),
+            file: path.to_owned(),
+            sysplex: cured_sysplex.clone(),
+            steps,
+            expect_failure: None,
+            cured: None,
+            except: except.clone(),
+            patience: 1,
+        })
+    });
+    if !problems.is_empty() {
+        return Err(render(problems));
+    }
+    let (file, title) = (path.to_owned(), file.title);
+    Ok(Scenario { name, title, file, sysplex, steps, expect_failure, cured, except, patience: 1 })
 }
 
 fn read(path: &Path) -> Result<String, Vec<String>> {
@@ -60,13 +86,28 @@ pub(super) struct Resolver<'a> {
     pub(super) calls: Vec<String>,
 }
 
+impl<'a> Resolver<'a> {
+    fn new(sysplex: &'a Sysplex) -> Self {
+        Self { sysplex, problems: Vec::new(), users: Vec::new(), jobs: Vec::new(), calls: Vec::new() }
+    }
+}
+
 impl Resolver<'_> {
-    fn steps(&mut self, file: &raw::File) -> Vec<Step> {
-        let default = file.within.as_ref().and_then(|text| self.duration(text)).unwrap_or(DEFAULT_WITHIN);
-        if file.step.is_empty() {
+    /// Backends on which it is not run.
+    fn except(&mut self, written: &BTreeMap<Spanned<String>, String>) -> BTreeMap<String, String> {
+        let backends = crate::backends::ALL.map(|known| known.name);
+        let mut except = BTreeMap::new();
+        for (backend, why) in written {
+            except.extend(self.one_of(backend, "backend", &backends).map(|backend| (backend, why.clone())));
+        }
+        except
+    }
+
+    fn steps(&mut self, written: &[Spanned<raw::Step>], default: Duration) -> Vec<Step> {
+        if written.is_empty() {
             self.problem(0..0, "no steps: expected at least one [[step]]".into(), None);
         }
-        let steps = file.step.iter().filter_map(|step| {
+        let steps = written.iter().filter_map(|step| {
             let within = step.get_ref().within.as_ref().and_then(|text| self.duration(text)).unwrap_or(default);
             Some(Step { action: self.action(step)?, within })
         });

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sysplex::raw::Spanned;
+use sysplex::raw::{Spanned, Topology};
 use sysplex::{Diagnostic, Sysplex};
 
 use super::raw;
@@ -12,14 +12,39 @@ use crate::site;
 const EXPECTED: &str =
     "expected one of `topology = \"FILE\"`, `members = \"DIRECTORY\"`, or the tables `[plex]`, `[[plex.lpar]]`, ...";
 
+/// Where a scenario, or its cure, says what it runs in: at most one of the three.
+pub(super) struct Named<'a> {
+    topology: Option<&'a Spanned<String>>,
+    members: Option<&'a Spanned<String>>,
+    plex: Option<&'a Topology>,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn by_file(file: &'a raw::File) -> Self {
+        Self { topology: file.topology.as_ref(), members: file.members.as_ref(), plex: file.plex.as_ref() }
+    }
+
+    pub(super) fn by_cure(cured: &'a raw::Cured) -> Self {
+        Self { topology: cured.topology.as_ref(), members: cured.members.as_ref(), plex: cured.plex.as_ref() }
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.topology.is_none() && self.members.is_none() && self.plex.is_none()
+    }
+}
+
+/// The sysplex that is named.
+///
+/// # Errors
+/// Everything that is wrong with it, or with how it is named.
 pub(super) fn of(
-    file: &raw::File,
+    named: &Named<'_>,
     path: &Path,
     render: &impl Fn(Vec<Diagnostic>) -> Vec<String>,
 ) -> Result<Sysplex, Vec<String>> {
     let wrong = |span, message| Err(render(vec![Diagnostic::new(span, message)]));
     let beside = |named: &Spanned<String>| path.parent().unwrap_or(Path::new("")).join(named.get_ref());
-    match (&file.topology, &file.members, &file.plex) {
+    match (named.topology, named.members, named.plex) {
         (Some(named), None, None) => from_file(&beside(named)).map_err(|problem| match problem {
             Problem::Unread(message) => render(vec![Diagnostic::new(named.span(), message)]),
             Problem::Wrong(all) => all,
