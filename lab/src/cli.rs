@@ -9,7 +9,7 @@ use crate::backends::{self, Choice};
 use crate::run::result::{ScenarioResult, Verdict};
 use crate::run::{self, Options, RunError};
 use crate::scenario::{self, Scenario};
-use crate::{bench, check, diagnose, doctor, exit, output, programs, site, up};
+use crate::{bench, check, diagnose, doctor, exit, manual, output, programs, site, up};
 
 /// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
 ///
@@ -38,6 +38,12 @@ enum Command {
     Diagnose(diagnose::Diagnose),
     /// Say what this machine can and cannot do, and the exact remedy
     Doctor,
+    /// Print the completions of a shell
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
+    Completions(manual::Completions),
+    /// Write the man pages
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(manual::Man),
     /// Measure on this machine
     #[command(subcommand)]
     Bench(Bench),
@@ -122,6 +128,8 @@ pub fn main() -> u8 {
         Command::Check(command) => check::main(&command),
         Command::Diagnose(command) => diagnose::main(&command),
         Command::Doctor => doctor::main(),
+        Command::Completions(arguments) => manual::completions::<Cli>(&arguments),
+        Command::Man(arguments) => manual::man::<Cli>(&arguments),
         Command::Bench(Bench::Up { lpars, runs, json }) => bench::up(&lpars, runs, json),
         Command::Bench(Bench::Distributor { backend, runs }) => {
             on_each(backend, |backend| bench::distributor(backend, runs))

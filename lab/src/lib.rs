@@ -34,6 +34,7 @@ pub mod cli;
 mod diagnose;
 pub mod doctor;
 pub mod exit;
+mod manual;
 pub mod netstat;
 pub mod operator;
 pub mod output;

@@ -5,6 +5,8 @@ mod common;
 mod harness;
 #[path = "up/kept.rs"]
 mod kept;
+#[path = "up/look.rs"]
+mod look;
 // Shared with the tests of killed labs, which need more of it.
 #[allow(dead_code)]
 #[path = "cleanup/process.rs"]
@@ -23,7 +25,7 @@ type Test = fn() -> Tested;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 12] = [
+    let tests: [(&str, Test); 17] = [
         ("up_is_listed_and_down_leaves_nothing", up_is_listed_and_down_leaves_nothing),
         ("it_holds_nothing_of_who_started_it", it_holds_nothing_of_who_started_it),
         ("exec_is_as_if_it_were_here", exec_is_as_if_it_were_here),
@@ -35,6 +37,11 @@ fn main() {
         ("sigterm_takes_it_down", sigterm_takes_it_down),
         ("one_that_does_not_answer_is_stale_and_goes_down", one_that_does_not_answer_is_stale_and_goes_down),
         ("what_does_not_come_up_says_why_and_leaves_nothing", what_does_not_come_up_says_why_and_leaves_nothing),
+        ("a_shell_is_in_the_host", look::a_shell_is_in_the_host),
+        ("a_shell_has_a_terminal_of_its_own", look::a_shell_has_a_terminal_of_its_own),
+        ("ps_shows_each_task_in_its_host", look::ps_shows_each_task_in_its_host),
+        ("logs_are_interleaved_and_followed", look::logs_are_interleaved_and_followed),
+        ("a_capture_is_pcapng_and_ends_by_itself", look::a_capture_is_pcapng_and_ends_by_itself),
         ("without_namespaces_the_exit_status_is_3", without_namespaces_the_exit_status_is_3),
     ];
     let trials = tests.map(|(name, test)| Trial::test(name, move || test().map_err(Failed::from)));

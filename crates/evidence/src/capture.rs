@@ -4,6 +4,7 @@
 //! [`ledger`] counts them and writes them to files.
 
 mod ledger;
+mod live;
 mod reader;
 mod tap;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use crate::flows::Flows;
 use ledger::Ledger;
+pub use live::record;
 use reader::{END, Reader, SETTLE};
 pub use tap::Tap;
 

@@ -15,7 +15,7 @@ mod owner;
 mod pcapng;
 mod sockets;
 
-pub use capture::{Recorder, Tap};
+pub use capture::{Recorder, Tap, record};
 pub use clock::monotonic_ns;
 pub use emitter::{EVENTS_ENV, Emitter, TASK_ENV};
 pub use event::{Event, HubState, Refusal, What};

@@ -2,6 +2,7 @@
 
 mod distribution;
 pub mod journal;
+pub mod logs;
 mod network;
 mod own_calls;
 pub mod tasks;
@@ -21,6 +22,7 @@ pub use distribution::{
     Applied, Distributor, Handle, Refused, SharedBackend, Sockets, Standing, gateways, responsiveness,
 };
 use journal::{Journal, TaskExit};
+use logs::Logs;
 pub(crate) use network::host_prefix;
 pub use network::{LAN, LAN_LINK, LOOPBACK, XCF, XCF_LINK};
 use tasks::{Exits, Starter, TaskHandle};
@@ -125,6 +127,8 @@ pub struct Plex {
     pub hosts: Arc<Hosts>,
     /// What its processes say.
     pub journal: Journal,
+    /// What its tasks print.
+    pub logs: Logs,
     /// Its distributor.
     pub distribution: Handle,
     /// What its interfaces carry.
@@ -164,11 +168,13 @@ impl Plex {
         let journal = Journal::new(file);
         let distributor = Distributor::new(sysplex, &hosts, backend, (group, applied), &journal)?;
         let distribution = distributor.run_in_background();
-        let starter = Starter { journal: journal.clone(), out };
+        let logs = Logs::default();
+        let starter = Starter { journal: journal.clone(), logs: logs.clone(), out };
         Ok(Self {
             sysplex: sysplex.clone(),
             hosts,
             journal,
+            logs,
             distribution,
             recorder,
             views,

@@ -17,6 +17,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
 use super::journal::{Journal, TaskExit, parse_line};
+use super::logs::{Line, Logs};
 
 /// Lines of output that are kept for the report of a failure.
 const LAST_WORDS: usize = 20;
@@ -81,7 +82,9 @@ pub struct TaskHandle {
 pub struct Starter {
     /// Where their events go.
     pub journal: Journal,
-    /// Where their logs go.
+    /// Where what they print is kept.
+    pub logs: Logs,
+    /// Where it is written, a file for each task.
     pub out: Option<PathBuf>,
 }
 
@@ -118,14 +121,15 @@ impl Starter {
         let events = lines(events_read)?;
         let output = lines(output_read)?;
         let running = host.spawn(task).await?;
-        let log = match &self.out {
+        let file = match &self.out {
             Some(out) => Some(File::create(out.join(format!("{}-{name}.log", host.name)))?),
             None => None,
         };
         let exit = exits.of(running.pid);
         let (journal, system, task) = (self.journal.clone(), host.name.clone(), name.to_owned());
+        let mut log = Log { logs: self.logs.clone(), file, system: system.clone(), task: task.clone() };
         tokio::spawn(async move {
-            let said = tokio::join!(read_events(events, &journal, &system, &task), read_output(output, log)).1;
+            let said = tokio::join!(read_events(events, &journal, &system, &task), read_output(output, &mut log)).1;
             let how = exit.await.map_or_else(|_| "its system went down".to_owned(), in_words);
             let t_ns = evidence::monotonic_ns();
             journal.ended(TaskExit { system, task, how, last_words: said.into(), t_ns });
@@ -140,12 +144,28 @@ async fn read_events(mut events: Lines, journal: &Journal, system: &str, task: &
     }
 }
 
-async fn read_output(mut output: Lines, mut log: Option<File>) -> VecDeque<String> {
+/// Where a task's output goes.
+struct Log {
+    logs: Logs,
+    file: Option<File>,
+    system: String,
+    task: String,
+}
+
+impl Log {
+    fn add(&mut self, text: &str) {
+        if let Some(file) = &mut self.file {
+            let _ = writeln!(file, "{text}");
+        }
+        let (system, task) = (self.system.clone(), self.task.clone());
+        self.logs.add(Line { t_ns: evidence::monotonic_ns(), system, task, text: text.to_owned() });
+    }
+}
+
+async fn read_output(mut output: Lines, log: &mut Log) -> VecDeque<String> {
     let mut last = VecDeque::new();
     while let Some(line) = next_line(&mut output).await {
-        if let Some(log) = &mut log {
-            let _ = writeln!(log, "{line}");
-        }
+        log.add(&line);
         if last.len() == LAST_WORDS {
             last.pop_front();
         }

@@ -59,7 +59,7 @@ pub struct Scenario {
     /// A broken twin: what must go wrong.
     pub expect_failure: Option<ExpectFailure>,
     /// The same where it goes well: it is run after the broken twin.
-    pub cured: Option<Box<Scenario>>,
+    pub cured: Option<Box<Self>>,
     /// Backends on which it is not run, each with the reason.
     pub except: BTreeMap<String, String>,
     /// How many times as long as usual everything may take.

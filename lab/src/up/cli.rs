@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{background, commands};
+use super::protocol::Wanted;
+use super::{background, capture, commands, logs, ps};
 use crate::backends::Choice;
 use crate::netstat;
 
@@ -20,6 +21,19 @@ pub(crate) enum Command {
     /// Run a command in an LPAR or on a workstation
     #[command(after_help = EXEC_EXAMPLES)]
     Exec(Exec),
+    /// A shell in an LPAR or on a workstation
+    #[command(after_help = SHELL_EXAMPLES)]
+    Shell(Shell),
+    /// List the processes of all hosts, or of one
+    Ps(Ps),
+    /// What the tasks print and the consoles say, interleaved on one clock
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(Logs),
+    /// What an interface carries, live, as pcapng
+    #[command(after_help = CAPTURE_EXAMPLES)]
+    Capture(Capture),
+    #[command(hide = true)]
+    CaptureHere(capture::Here),
     /// The operator command VARY TCPIP,,SYSPLEX on one LPAR
     #[command(after_help = VARY_EXAMPLES)]
     Vary(Operator),
@@ -67,6 +81,32 @@ Examples:
 
 Exit status: the command's; 128 + n when signal n ended it; 127 when it cannot be started; 2 when there is no such sysplex or
 host; 255 when the sysplex went down meanwhile.";
+
+const SHELL_EXAMPLES: &str = "\
+The prompt names the sysplex and the system. The shell has a terminal of its own; it ends with the sysplex.
+
+Examples:
+  lab shell LPAR1
+  echo 'ip -o addr' | lab shell --name PLEX1 WS1
+
+Exit status: the shell's; otherwise as `lab exec`.";
+
+const LOGS_EXAMPLES: &str = "\
+The newest 4 MiB are kept; `lab up --out` has everything in files. Times are in seconds since the first line that is shown.
+Systems have colours on a terminal, unless NO_COLOR is set.
+
+Examples:
+  lab logs -f
+  lab logs LPAR2 DBGMGR
+  lab logs --json | jq -r .text";
+
+const CAPTURE_EXAMPLES: &str = "\
+Examples:
+  lab capture LPAR1 | tshark -r -
+      the LAN as LPAR1 sees it
+  lab capture LPAR2 --interface xcf0 -o xcf.pcapng
+      until Ctrl-C
+  lab capture WS1 --count 100 -o ws1.pcapng";
 
 const VARY_EXAMPLES: &str = "\
 Prints what the consoles of the sysplex say of it. `VARY` or `V` may come before it.
@@ -156,6 +196,63 @@ pub(crate) struct Exec {
     pub(super) command: Vec<String>,
 }
 
+/// `lab shell`.
+#[derive(Debug, Args)]
+pub(crate) struct Shell {
+    #[command(flatten)]
+    which: Which,
+    /// LPAR or workstation
+    #[arg(value_name = "LPAR")]
+    system: String,
+}
+
+/// `lab ps`.
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    #[command(flatten)]
+    which: Which,
+    /// LPAR or workstation
+    #[arg(value_name = "LPAR")]
+    system: Option<String>,
+    /// One JSON object per process
+    #[arg(long)]
+    json: bool,
+}
+
+/// `lab logs`.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    which: Which,
+    /// Of this LPAR or workstation only
+    #[arg(value_name = "LPAR")]
+    system: Option<String>,
+    /// Of this task only; TCPIP for what the stack says on the console
+    #[arg(value_name = "TASK")]
+    task: Option<String>,
+    /// Go on with what is printed from now on, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+    /// One JSON object per line
+    #[arg(long)]
+    json: bool,
+}
+
+/// `lab capture`.
+#[derive(Debug, Args)]
+pub(crate) struct Capture {
+    #[command(flatten)]
+    which: Which,
+    /// LPAR or workstation
+    #[arg(value_name = "LPAR")]
+    system: String,
+    #[command(flatten)]
+    what: capture::What,
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
 /// `lab vary` and `lab modify`.
 #[derive(Debug, Args)]
 pub(crate) struct Operator {
@@ -199,6 +296,13 @@ pub(crate) fn main(command: Command) -> u8 {
         Command::Ls(Ls { json }) => commands::ls(json),
         Command::Netstat(Netstat { which, system, request }) => commands::netstat(which.name, system, request),
         Command::Exec(Exec { which, system, command }) => commands::exec(which.name, system, command),
+        Command::Shell(Shell { which, system }) => commands::shell(which.name, system),
+        Command::Ps(Ps { which, system, json }) => ps::main(which.name, system, json),
+        Command::Logs(Logs { which, system, task, follow, json }) => {
+            logs::main(which.name, Wanted { system, task }, follow, json)
+        }
+        Command::Capture(Capture { which, system, what, output }) => capture::main(which.name, system, what, output),
+        Command::CaptureHere(here) => capture::here(&here),
         Command::Vary(Operator { which, system, command }) => commands::vary(which.name, system, command.join(" ")),
         Command::Modify(Operator { which, system, command }) => commands::modify(which.name, system, command.join(" ")),
         Command::Down(Down { name, all }) => commands::down(name, all),

@@ -1,11 +1,12 @@
 //! The commands that speak to what is up.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::client::{self, Caller, on_runtime, which};
 use super::protocol::{Answer, Follow, Request};
+use super::shell;
 use super::show::{self, Listed};
 use crate::exit;
 use crate::operator::Refusal;
@@ -41,20 +42,37 @@ pub(super) fn ls(json: bool) -> u8 {
 /// `lab exec`.
 pub(super) fn exec(name: Option<String>, system: String, command: Vec<String>) -> u8 {
     let term = std::env::var("TERM").ok();
-    on_runtime(with_descriptors(name, Request::Exec { system, command, term }))
+    on_runtime(with_descriptors(name, Request::Exec { system, command, term }, std::io::stdout().as_fd()))
+}
+
+/// `lab shell`.
+pub(super) fn shell(name: Option<String>, system: String) -> u8 {
+    if shell::has_terminal() {
+        return shell::main(name, system);
+    }
+    on_runtime(async {
+        let name = which(name, &client::all()?)?;
+        let command = shell::command_line(&name, &system, false);
+        with_descriptors(Some(name), Request::Exec { system, command, term: None }, std::io::stdout().as_fd()).await
+    })
 }
 
 /// `lab modify`.
 pub(super) fn modify(name: Option<String>, system: String, command: String) -> u8 {
-    on_runtime(with_descriptors(name, Request::Modify { system, command }))
+    on_runtime(with_descriptors(name, Request::Modify { system, command }, std::io::stdout().as_fd()))
 }
 
-/// Has a command run with this process's standard input, output and error, and passes on the signals that it gets.
-async fn with_descriptors(name: Option<String>, request: Request) -> Result<u8, Refusal> {
+/// Has a command run with this process's standard input and error and that output, and passes on the signals that this process
+/// gets.
+pub(super) async fn with_descriptors(
+    name: Option<String>,
+    request: Request,
+    stdout: BorrowedFd<'_>,
+) -> Result<u8, Refusal> {
     let mut caller = Caller::of(&which(name, &client::all()?)?)?;
     let mut signals = Signals::take().map_err(|e| Refusal::failed(format!("signals cannot be passed on: {e}")))?;
-    let (stdin, stdout, stderr) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
-    caller.ask(&request, &[stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]).await?;
+    let (stdin, stderr) = (std::io::stdin(), std::io::stderr());
+    caller.ask(&request, &[stdin.as_fd(), stdout, stderr.as_fd()]).await?;
     loop {
         tokio::select! {
             answer = caller.answer() => return match answer? {

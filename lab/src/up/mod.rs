@@ -15,14 +15,18 @@
 //! above all, comes as descriptors with it.
 
 mod background;
+pub(crate) mod capture;
 pub mod cli;
 mod client;
 mod commands;
 mod director;
 mod execute;
+mod logs;
 mod name;
 mod protocol;
+mod ps;
 mod serve;
+mod shell;
 mod show;
 mod topology;
 mod wire;

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ps::Process;
+use crate::plex::logs::Line;
+
 /// Longest line of a request, in bytes: a command line fits.
 pub(super) const LONGEST_REQUEST: usize = 64 * 1024;
 /// Longest line of an answer, in bytes: a report of many connections fits.
@@ -44,8 +47,29 @@ pub(super) enum Request {
         /// Which report, and how.
         report: crate::netstat::Request,
     },
+    /// What the tasks print. Answered by [`Answer::Lines`], again and again while it is followed, then [`Answer::NoMore`].
+    Logs {
+        /// Of which tasks.
+        of: Wanted,
+        /// Go on with what is printed from now on.
+        follow: bool,
+    },
+    /// The processes of the hosts. Answered by [`Answer::Processes`].
+    Ps {
+        /// Of one host only.
+        system: Option<String>,
+    },
     /// Go down. Answered by [`Answer::GoingDown`], then everything ends.
     Down,
+}
+
+/// Which tasks' lines: those of all, where nothing is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    /// The host.
+    pub system: Option<String>,
+    /// The task.
+    pub task: Option<String>,
 }
 
 /// From a caller, while its command runs. When the caller goes, the command is hung up.
@@ -72,6 +96,12 @@ pub(super) enum Answer {
     Console(Vec<String>),
     /// A text to print as it is.
     Printed(String),
+    /// Lines that tasks printed, in the order of time.
+    Lines(Vec<Line>),
+    /// There are no more of them.
+    NoMore,
+    /// Processes.
+    Processes(Vec<Process>),
     /// The command has ended.
     Exited {
         /// Its exit status; 128 + n when signal n ended it.

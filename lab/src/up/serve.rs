@@ -14,6 +14,7 @@ use super::execute::{self, Command};
 use super::name::own_uid;
 use super::protocol::{Answer, LONGEST_REQUEST, Request, Status, TaskStatus};
 use super::wire::Wire;
+use super::{logs, ps};
 use crate::exit;
 use crate::operator::{self, Refusal};
 use crate::plex::{Plex, Refused};
@@ -89,6 +90,8 @@ impl Served {
             }
             Request::Vary { system, command } => vary(self.plex()?, &system, &command).await,
             Request::Netstat { system, report } => netstat(self.plex()?, &system, &report).await,
+            Request::Logs { of, follow } => logs::send(wire, self.plex()?, &of, follow).await,
+            Request::Ps { system } => ps::answer(self.plex()?, system.as_deref()),
             Request::Down => Ok(Answer::GoingDown),
         }
     }
