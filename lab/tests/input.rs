@@ -69,6 +69,22 @@ fn a_bad_port_is_named() {
 }
 
 #[test]
+fn an_assertion_that_can_never_hold_is_refused() {
+    let step = r#"submit = { job = "EQATST", on = "LPAR2", user = "IBMUSER" }"#;
+    let refused = |assert: &str| refused(step, assert);
+    let unknown = refused(r#"assert = { eventually = { event = "linkde" } }"#);
+    assert_says(&unknown, "scenario.toml:6:35", &["no event `linkde`", "did you mean `linked`?"]);
+    let value = refused(r#"assert = { never = { event = "linked", session = "$S" } }"#);
+    assert_says(&value, "scenario.toml:6:50", &["no captured value `S`"]);
+    let forms = refused(r#"assert = { never = { event = "linked" }, exactly_once = { event = "linked" } }"#);
+    assert_says(&forms, "scenario.toml:6:10", &["2 forms", "eventually, never, exactly_once"]);
+    let bounds = refused(r#"assert = { count = { event = "linked" } }"#);
+    assert_says(&bounds, "scenario.toml:6:10", &["at_least or at_most"]);
+    let times = refused(r#"assert = { from = { event = "linked" }, p99 = "1s" }"#);
+    assert_says(&times, "scenario.toml:6:10", &["`from`, `to`, `by`"]);
+}
+
+#[test]
 fn a_symbol_that_does_not_resolve_is_named_with_the_nearest_one() {
     assert_says(&refused("53&SYSCLONE", "53&SYSCLON"), "topology.toml:", &["&SYSCLON", "SYSCLONE`?"]);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use evidence::{Event, What};
 use rustix::process::Signal;
 use sysplex::{LparIndex, Sysplex};
+use tokio::time::Instant;
 
 use super::agreement;
 use super::diagnose::Failure;
@@ -42,6 +43,8 @@ pub(super) fn describe(act: &Act, sysplex: &Sysplex) -> String {
         Act::Owner { dvipa, is: Some(lpar) } => format!("{} has {dvipa} on the LAN", name(*lpar)),
         Act::Owner { dvipa, is: None } => format!("nobody has {dvipa} on the LAN"),
         Act::Netstat { on, request, .. } => format!("NETSTAT {request} on {}", name(*on)),
+        Act::Assert(assertion) => assertion.describe(),
+        Act::Capture { name, field, of } => format!("${name} is {field} of {}", of.describe()),
         Act::Agreement { dvipa, rounds, .. } => {
             format!("the VCRT of {dvipa} agrees with the targets' sockets, {rounds} times")
         }
@@ -71,7 +74,12 @@ impl Stage<'_> {
                 Ok(())
             }
             Act::Owner { dvipa, is } => self.owner(*dvipa, *is).await,
-            Act::Netstat { on, request, says, says_not } => self.netstat(*on, request, says, says_not).await,
+            Act::Netstat { on, request, says, says_not, eventually } => {
+                let until = Instant::now() + if *eventually { within } else { Duration::ZERO };
+                self.netstat(*on, request, (says, says_not), until).await
+            }
+            Act::Assert(assertion) => self.assert(assertion, within).await,
+            Act::Capture { name, field, of } => self.capture(name, field, of, within).await,
             Act::Agreement { dvipa, rounds, at_least } => self.agreement(*dvipa, *rounds, *at_least).await,
         }
     }
@@ -169,17 +177,20 @@ impl Stage<'_> {
         &mut self,
         on: LparIndex,
         request: &netstat::Request,
-        says: &[String],
-        says_not: &[String],
+        (says, says_not): (&[String], &[String]),
+        until: Instant,
     ) -> Result<(), StepError> {
-        let facts = netstat::gather(self.plex, on).await?;
-        let text = netstat::render(request, &self.plex.sysplex, &facts);
-        let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let report = flat(&text);
-        let missing = says.iter().find(|words| !report.contains(&flat(words)));
-        let unwanted = says_not.iter().find(|words| report.contains(&flat(words)));
-        let wrong = missing.map(|words| format!("expected `{words}`"));
-        let wrong = wrong.or_else(|| unwanted.map(|words| format!("expected no `{words}`")));
+        // A table gives no event.
+        const AGAIN: Duration = Duration::from_millis(20);
+        let (text, wrong) = loop {
+            let facts = netstat::gather(self.plex, on).await?;
+            let text = netstat::render(request, &self.plex.sysplex, &facts);
+            let wrong = wrong_in(&text, says, says_not);
+            if wrong.is_none() || Instant::now() >= until {
+                break (text, wrong);
+            }
+            tokio::time::sleep(AGAIN).await;
+        };
         let system = self.plex.sysplex.lpar(on).map_or("?", |lpar| lpar.name.as_str());
         let proof = Proof {
             claim: format!("NETSTAT {request} on {system} says what it must"),
@@ -242,6 +253,16 @@ impl Stage<'_> {
         };
         Ok(self.must_all_be_shown(vec![proof])?)
     }
+}
+
+/// What a report lacks, or has too much.
+fn wrong_in(report: &str, says: &[String], says_not: &[String]) -> Option<String> {
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let report = flat(report);
+    let missing = says.iter().find(|words| !report.contains(&flat(words)));
+    let unwanted = says_not.iter().find(|words| report.contains(&flat(words)));
+    let wrong = missing.map(|words| format!("expected `{words}`"));
+    wrong.or_else(|| unwanted.map(|words| format!("expected no `{words}`")))
 }
 
 fn answered(answer: &Answer, text: &str, refused: bool) -> Result<(), Failure> {

@@ -146,6 +146,7 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
             break;
         }
     }
+    let error = error.or_else(|| stage.never().err().map(StepError::from));
     result.run_ms = ms_since(start, monotonic_ns());
     let (handoffs, proofs) = (std::mem::take(&mut stage.handoffs), std::mem::take(&mut stage.proofs));
     watcher.finish().await;

@@ -2,6 +2,8 @@
 
 mod acts;
 pub mod agreement;
+mod asserted;
+pub mod assertions;
 mod calls;
 mod commands;
 pub mod diagnose;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use evidence::{Event, What};
 
+use super::assertions::{Assertion, Values};
 use super::commands;
 use super::diagnose::Failure;
 use super::figure4::Handoff;
@@ -38,6 +39,10 @@ pub(super) struct Stage<'a> {
     pub(super) callers: BTreeMap<String, (Calls, TaskHandle)>,
     /// Started tasks that ended, or are about to, because a step says so.
     pub(super) ended_on_purpose: Purposes,
+    /// What steps have captured.
+    pub(super) values: Values,
+    /// What must never come, and where the events began then.
+    pub(super) never: Vec<(Assertion, usize)>,
     /// What the kernel has shown so far.
     pub proofs: Vec<Proof>,
 }
@@ -66,8 +71,21 @@ impl<'a> Stage<'a> {
     /// Nothing has happened yet.
     pub(super) fn new(plex: &'a mut Plex, scenario: &'a Scenario) -> Self {
         let (clients, jobs, strangers, links, callers, ended_on_purpose) = Default::default();
-        let (handoffs, proofs) = Default::default();
-        Self { plex, scenario, clients, jobs, strangers, handoffs, links, callers, ended_on_purpose, proofs }
+        let (handoffs, proofs, values, never) = Default::default();
+        Self {
+            plex,
+            scenario,
+            clients,
+            jobs,
+            strangers,
+            handoffs,
+            links,
+            callers,
+            ended_on_purpose,
+            values,
+            never,
+            proofs,
+        }
     }
 
     /// Does one step.
@@ -171,7 +189,7 @@ impl<'a> Stage<'a> {
         let missing = found.iter().find(|proof| !proof.ok).cloned();
         self.proofs.extend(found);
         let Some(proof) = missing else { return Ok(()) };
-        let what = format!("expected from the kernel: {}; {} shows: {}", proof.claim, proof.source, proof.shown);
+        let what = format!("expected: {}; seen in {}: {}", proof.claim, proof.source, proof.shown);
         Err(Failure::new(Symptom::EvidenceMissing, what))
     }
 

@@ -10,6 +10,7 @@ use sysplex::{LparIndex, StartedTask};
 
 use super::resolve::Resolver;
 use super::{Action, raw, size};
+use crate::run::assertions::{Assertion, Pattern};
 use crate::{netstat, operator};
 
 /// What happens to the sysplex.
@@ -71,6 +72,19 @@ pub enum Act {
         says: Vec<String>,
         /// None is in it.
         says_not: Vec<String>,
+        /// It is asked again until it does.
+        eventually: bool,
+    },
+    /// Something holds of the events, or will in time.
+    Assert(Assertion),
+    /// A field of the first event like this is kept under a name.
+    Capture {
+        /// The name.
+        name: String,
+        /// The field.
+        field: String,
+        /// Which event.
+        of: Pattern,
     },
     /// The VCRT agrees with the targets' sockets, connection by connection.
     Agreement {
@@ -186,6 +200,10 @@ impl Resolver<'_> {
             self.agreement(agreement)
         } else if let Some(netstat) = &step.netstat {
             self.netstat(netstat)
+        } else if let Some(assert) = &step.assert {
+            self.assertion(assert)
+        } else if let Some(capture) = &step.capture {
+            self.capture(capture)
         } else {
             None
         };
@@ -316,7 +334,7 @@ impl Resolver<'_> {
         let words = |texts: &[Spanned<String>]| texts.iter().map(|text| text.get_ref().clone()).collect();
         let (says, says_not) = (words(&netstat.says), words(&netstat.says_not));
         match netstat.report.get_ref().parse() {
-            Ok(request) => Some(Act::Netstat { on, request, says, says_not }),
+            Ok(request) => Some(Act::Netstat { on, request, says, says_not, eventually: netstat.eventually }),
             Err(message) => {
                 let message: String = message;
                 self.problem(netstat.report.span(), message, None);

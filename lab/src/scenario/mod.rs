@@ -1,6 +1,7 @@
 //! Scenarios: what happens in a sysplex, and what must be seen.
 
 pub mod acts;
+mod assertion;
 mod hostile;
 mod raw;
 mod resolve;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use sysplex::raw::{Spanned, Topology};
 
+use super::assertion::{Assert, Capture};
+
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +80,8 @@ pub(super) struct Step {
     pub(super) owner: Option<Owner>,
     pub(super) agreement: Option<Agreement>,
     pub(super) netstat: Option<Netstat>,
+    pub(super) assert: Option<Spanned<Assert>>,
+    pub(super) capture: Option<Capture>,
     pub(super) within: Option<Spanned<String>>,
 }
 
@@ -214,6 +218,9 @@ pub(super) struct Netstat {
     pub(super) says: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) says_not: Vec<Spanned<String>>,
+    /// Asked again until it does.
+    #[serde(default)]
+    pub(super) eventually: bool,
 }
 
 /// `agreement`: the VCRT against the targets' sockets.

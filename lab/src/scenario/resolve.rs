@@ -84,11 +84,20 @@ pub(super) struct Resolver<'a> {
     jobs: Vec<String>,
     /// Names of calls made so far.
     pub(super) calls: Vec<String>,
+    /// Names of values captured so far.
+    pub(super) captured: Vec<String>,
 }
 
 impl<'a> Resolver<'a> {
     fn new(sysplex: &'a Sysplex) -> Self {
-        Self { sysplex, problems: Vec::new(), users: Vec::new(), jobs: Vec::new(), calls: Vec::new() }
+        Self {
+            sysplex,
+            problems: Vec::new(),
+            users: Vec::new(),
+            jobs: Vec::new(),
+            calls: Vec::new(),
+            captured: Vec::new(),
+        }
     }
 }
 
@@ -136,6 +145,8 @@ impl Resolver<'_> {
             ("owner", written.owner.is_some()),
             ("agreement", written.agreement.is_some()),
             ("netstat", written.netstat.is_some()),
+            ("assert", written.assert.is_some()),
+            ("capture", written.capture.is_some()),
         ];
         let count = actions.iter().filter(|(_, there)| *there).count();
         if count != 1 {
