@@ -114,6 +114,16 @@ enum Bench {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
         runs: u32,
     },
+    /// A sysplex that stays: how long `lab up` takes to the prompt, what `lab exec` adds to a command, how long `lab down` takes
+    #[command(after_help = "Example:\n  lab bench kept")]
+    Kept {
+        /// How often; the medians are printed
+        #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=100))]
+        runs: u32,
+        /// One JSON object on standard output
+        #[arg(long)]
+        json: bool,
+    },
     /// New connections and bytes through the distributor, against the targets' own addresses, and with 100,000 entries in the VCRT
     #[command(after_help = "Example:\n  lab bench traffic --backend all")]
     Traffic(bench::Traffic),
@@ -134,6 +144,7 @@ pub fn main() -> u8 {
         Command::Bench(Bench::Distributor { backend, runs }) => {
             on_each(backend, |backend| bench::distributor(backend, runs))
         }
+        Command::Bench(Bench::Kept { runs, json }) => bench::kept(runs, json),
         Command::Bench(Bench::Traffic(traffic)) => on_each(traffic.backend, |backend| traffic.run(backend)),
     }
 }

@@ -2,11 +2,13 @@
 
 mod distributor;
 mod floor;
+mod kept;
 mod memory;
 mod realm;
 mod traffic;
 mod up;
 
 pub use distributor::distributor;
+pub use kept::kept;
 pub use traffic::Traffic;
 pub use up::up;
