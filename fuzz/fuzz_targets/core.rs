@@ -187,7 +187,7 @@ impl Run {
         let system = "LPAR2".parse().expect("system");
         let session = self.session(n).0;
         match kind % 14 {
-            0 => HubMessage::Join { system },
+            0 => HubMessage::Join { system, trusted: false },
             1 => HubMessage::Welcome { system, moves: number },
             2 => HubMessage::UserOn { user: user(u) },
             3 => HubMessage::UserOff { user: user(u) },

@@ -76,7 +76,9 @@ pub fn modify(sysplex: &Sysplex, system: &str, command: &str) -> Result<(String,
         return Err(no_task(lpar, name));
     };
     match task {
-        StartedTask::DebugManager { .. } => Ok((lpar.name.clone(), tasks::operator(&format!("F {operands}")))),
+        StartedTask::DebugManager { .. } | StartedTask::WrongParm { .. } => {
+            Ok((lpar.name.clone(), tasks::operator(&format!("F {operands}"))))
+        }
         StartedTask::Rsed { .. } | StartedTask::Server { .. } => Err(Refusal::failed(format!(
             "{} on {} takes no MODIFY commands here; only a Debug Manager does",
             task.name(),

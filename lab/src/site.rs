@@ -113,12 +113,27 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<File>, String> {
 /// # Errors
 /// The notes so far, and all that is wrong.
 pub fn import(files: &[File]) -> Result<Imported, Vec<String>> {
+    import_with(files, zos_config::import::import)
+}
+
+/// Makes a sysplex of a site that is run as it is: a Debug Manager whose PARM is wrong is started with it.
+///
+/// # Errors
+/// The notes so far, and what is wrong besides.
+pub fn import_as_run(files: &[File]) -> Result<Imported, Vec<String>> {
+    import_with(files, zos_config::import::import_as_run)
+}
+
+fn import_with(
+    files: &[File],
+    import: impl FnOnce(&Site) -> Result<zos_config::import::Imported, Report>,
+) -> Result<Imported, Vec<String>> {
     let said = |members: &Members, report: &Report| {
         let notes = report.notes.iter().map(|note| note.render(members));
         notes.chain(report.problems.iter().map(|problem| problem.render(members))).collect::<Vec<_>>()
     };
     let site = Site::new(files).map_err(|(members, report)| said(&members, &report))?;
-    let imported = zos_config::import::import(&site).map_err(|report| said(&site.members, &report))?;
+    let imported = import(&site).map_err(|report| said(&site.members, &report))?;
     let notes = imported.notes.iter().map(|note| note.render(&site.members)).collect();
     Ok(Imported { toml: imported.toml, sysplex: imported.sysplex, notes })
 }

@@ -27,6 +27,8 @@ pub struct Config {
     pub breakpoint: u32,
     /// Holds each session at its first stop.
     pub hold: Hold,
+    /// Presents the token of the first session for all later ones too.
+    pub keep_token: bool,
     /// How long each answer may take.
     pub limit: Duration,
 }
@@ -50,7 +52,15 @@ pub async fn run(config: Config, emitter: Emitter) -> Result<u32, String> {
         emitter: emitter.clone(),
     };
     let known = HashMap::new();
-    let mut sessions = Sessions { engine, running: JoinSet::new(), known, most: config.sessions, broken_tasks: 0 };
+    let mut sessions = Sessions {
+        engine,
+        running: JoinSet::new(),
+        known,
+        most: config.sessions,
+        keep_token: config.keep_token,
+        kept: None,
+        broken_tasks: 0,
+    };
     let mut lost = None;
     while sessions.are_awaited() || !sessions.running.is_empty() {
         tokio::select! {
@@ -89,6 +99,9 @@ struct Sessions {
     known: HashMap<SessionId, (Token, Fate)>,
     /// How many are wanted.
     most: u32,
+    /// Is the token of the first session presented for all?
+    keep_token: bool,
+    kept: Option<Token>,
     broken_tasks: u32,
 }
 
@@ -117,7 +130,7 @@ impl Sessions {
         }
     }
 
-    fn run(&mut self, notice: Notice, emitter: &Emitter) {
+    fn run(&mut self, mut notice: Notice, emitter: &Emitter) {
         emitter.emit(What::Notified {
             session: notice.session.to_string(),
             port: notice.port,
@@ -126,6 +139,9 @@ impl Sessions {
         });
         tracing::info!(session = %notice.session, job = %notice.job, on = %notice.system, port = notice.port, "notified");
         self.known.insert(notice.session.clone(), (notice.token.clone(), Fate::Runs(None)));
+        if self.keep_token {
+            notice.token = self.kept.get_or_insert(notice.token).clone();
+        }
         let engine = self.engine.clone();
         self.running.spawn(async move {
             let result = engine.debug(&notice).await;

@@ -37,6 +37,9 @@ struct Cli {
     /// At the first stop of each session, wait for a line `continue` on standard input (its end lets all sessions go)
     #[arg(long)]
     hold: bool,
+    /// Present the token of the first session for all later ones too, as a client or a proxy does that repeats itself
+    #[arg(long)]
+    keep_token: bool,
     /// How long each awaited answer may take (a debug session may take as long as it likes to be announced)
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     timeout: Duration,
@@ -77,6 +80,7 @@ fn start(cli: Cli, emitter: &Emitter) -> Result<u32, String> {
         sessions: cli.sessions,
         breakpoint: cli.breakpoint,
         hold: if cli.hold { Hold::from_stdin() } else { Hold::none() },
+        keep_token: cli.keep_token,
         limit: cli.timeout,
     };
     runtime.block_on(async {

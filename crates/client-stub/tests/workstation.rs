@@ -242,6 +242,21 @@ async fn a_refused_engine_and_a_port_where_nobody_listens() {
 }
 
 #[tokio::test]
+async fn the_token_of_the_first_session_is_presented_again_when_told_to() {
+    let room = Room::new();
+    let (mut child, mut server) = logged_on(&room, &["--sessions", "2", "--keep-token"]).await;
+    let (manager, port) = listen().await;
+    for number in [1, 2] {
+        notify(&mut server, notice(number, port)).await;
+        let mut engine = accept(&manager, Role::Engine).await;
+        let attach: FromEngine = next(&mut engine).await;
+        let FromEngine::Attach { session, token, .. } = attach else { panic!("expected attach, found {attach:?}") };
+        assert_eq!((session.as_str(), token), (format!("LPAR2.{number}").as_str(), Token::from_bytes([1; 16])));
+    }
+    assert_eq!(exit_code(&mut child).await, Some(1), "both broke off");
+}
+
+#[tokio::test]
 async fn a_debugger_that_falls_silent_and_one_that_is_lost_while_held() {
     let mut room = Room::new();
     let (mut child, mut server) = logged_on(&room, &["--timeout", "1s", "--sessions", "2", "--hold"]).await;

@@ -71,7 +71,8 @@ fn with_trustedtcp_the_hub_takes_the_systems_of_the_sysplex_only() {
         let mut dbgmgr = Dbgmgr::start(run.path(), host, client, &words);
         dbgmgr.wait_for("primary", |w| matches!(w, What::Hub { state: HubState::Primary, .. }));
         let system = || "LPAR2".parse().expect("system");
-        let mut messages = vec![HubMessage::Join { system: system() }, HubMessage::Who { system: system() }];
+        let mut messages =
+            vec![HubMessage::Join { system: system(), trusted: true }, HubMessage::Who { system: system() }];
         messages.extend((!taken).then_some(HubMessage::Move { hub: ([127, 0, 0, 1], 9).into(), moves: 99 }));
         for message in messages {
             // Who is refused may be told so before he has spoken.

@@ -17,6 +17,9 @@ pub enum HubMessage {
     Join {
         /// The sender's system.
         system: SystemName,
+        /// Does it authenticate its partners (TRUSTEDTCP=ON)?
+        #[serde(default)]
+        trusted: bool,
     },
     /// Primary to secondary, in answer to `Join`.
     Welcome {

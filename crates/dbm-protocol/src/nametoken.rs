@@ -6,7 +6,8 @@
 //!
 //! A pair lives as long as its creator holds an exclusive lock on the file, which the kernel releases however the creator
 //! ends. A file that nobody holds is stale: not found, and free to be replaced. Whether EQAZPCM creates its pair to persist is
-//! not documented; not to persist is our choice.
+//! not documented; not to persist is our choice, and [`persist`] shows the other: such a pair is a second file, which is found
+//! while no living process holds the name, until the run directory goes, as at an IPL.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -135,10 +136,13 @@ pub fn create(run_dir: &Path, name: &[u8; 16], token: [u8; 16]) -> Result<Pair, 
 /// Retrieves the token of a name (IEANTRT).
 ///
 /// # Errors
-/// [`NameTokenError::NotFound`] when no living process holds a pair of this name.
+/// [`NameTokenError::NotFound`] when no living process holds a pair of this name, and none was left that persists.
 pub fn retrieve(run_dir: &Path, name: &[u8; 16]) -> Result<[u8; 16], NameTokenError> {
     let path = run_dir.join("nametoken").join(file_name(name));
-    let file = open_living(&path)?.ok_or_else(|| NameTokenError::NotFound { name: file_name(name) })?;
+    let file = match open_living(&path)? {
+        Some(file) => file,
+        None => open(&persistent(run_dir, name))?.ok_or_else(|| NameTokenError::NotFound { name: file_name(name) })?,
+    };
     let mut bytes = Vec::with_capacity(16);
     file.take(17).read_to_end(&mut bytes).map_err(at(&path))?;
     bytes.try_into().map_err(|found: Vec<u8>| NameTokenError::Damaged {
@@ -146,6 +150,21 @@ pub fn retrieve(run_dir: &Path, name: &[u8; 16]) -> Result<[u8; 16], NameTokenEr
         found: if found.len() > 16 { "more than 16 bytes".to_owned() } else { format!("{} bytes", found.len()) },
         expected: "16 bytes",
     })
+}
+
+/// Leaves a pair that persists (IEANTCR with IEANT_PERSIST), in place of an earlier one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn persist(run_dir: &Path, name: &[u8; 16], token: [u8; 16]) -> Result<(), NameTokenError> {
+    let path = persistent(run_dir, name);
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, token).map_err(at(&fresh))?;
+    std::fs::rename(&fresh, &path).map_err(at(&path))
+}
+
+fn persistent(run_dir: &Path, name: &[u8; 16]) -> PathBuf {
+    run_dir.join("nametoken").join(file_name(name) + ".persist")
 }
 
 impl Pair {
@@ -181,15 +200,19 @@ impl Drop for Pair {
 
 /// The file, if its creator lives. Only shared locks are tried here, so those who look do not disturb each other.
 fn open_living(path: &Path) -> Result<Option<File>, NameTokenError> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(at(path)(e)),
-    };
+    let Some(file) = open(path)? else { return Ok(None) };
     match flock(&file, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(None),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(file)),
         Err(e) => Err(at(path)(e.into())),
+    }
+}
+
+fn open(path: &Path) -> Result<Option<File>, NameTokenError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(at(path)(e)),
     }
 }
 
@@ -249,6 +272,18 @@ mod tests {
         assert!(matches!(retrieve(run.path(), DBM_NAME), Err(NameTokenError::NotFound { .. })));
         let _pair = create(run.path(), DBM_NAME, [7; 16]).expect("a stale pair is replaced");
         assert_eq!(retrieve(run.path(), DBM_NAME).expect("retrieve"), [7; 16]);
+    }
+
+    #[test]
+    fn a_pair_that_persists_is_found_when_nobody_holds_the_name() {
+        let run = tempfile::tempdir().expect("temp dir");
+        let pair = create(run.path(), DBM_NAME, [1; 16]).expect("create");
+        persist(run.path(), DBM_NAME, [2; 16]).expect("persist");
+        assert_eq!(retrieve(run.path(), DBM_NAME).expect("retrieve"), [1; 16], "the living one counts");
+        pair.delete().expect("delete");
+        assert_eq!(retrieve(run.path(), DBM_NAME).expect("retrieve"), [2; 16]);
+        let _next = create(run.path(), DBM_NAME, [3; 16]).expect("it keeps nobody from creating");
+        assert_eq!(retrieve(run.path(), DBM_NAME).expect("retrieve"), [3; 16]);
     }
 
     fn read_whole(run: &Path) {

@@ -249,6 +249,7 @@ impl Group {
             StartedTask::DebugManager { client, .. } => BTreeSet::from([*client]),
             StartedTask::Rsed { port, .. } => BTreeSet::from([*port]),
             StartedTask::Server { ports, .. } => ports.iter().copied().collect(),
+            StartedTask::WrongParm { .. } => BTreeSet::new(),
         })
     }
 

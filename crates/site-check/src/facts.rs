@@ -57,6 +57,7 @@ pub(crate) struct Manager<'a> {
     pub(crate) name: &'a str,
     pub(crate) client: u16,
     pub(crate) hub: Option<SocketAddrV4>,
+    pub(crate) prm: &'a [String],
 }
 
 /// An RSE daemon on its LPAR.
@@ -74,10 +75,10 @@ impl<'a> Facts<'a> {
 
     pub(crate) fn managers(&self) -> impl Iterator<Item = Manager<'a>> + use<'a> {
         self.tasks().filter_map(|(lpar, task)| match task {
-            StartedTask::DebugManager { name, client, hub, .. } => {
-                Some(Manager { lpar, name, client: *client, hub: *hub })
+            StartedTask::DebugManager { name, client, hub, prm, .. } => {
+                Some(Manager { lpar, name, client: *client, hub: *hub, prm })
             }
-            StartedTask::Rsed { .. } | StartedTask::Server { .. } => None,
+            StartedTask::Rsed { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
         })
     }
 
@@ -86,7 +87,7 @@ impl<'a> Facts<'a> {
             StartedTask::Rsed { name, port, port_range } => {
                 Some(Daemon { lpar, name, port: *port, port_range: port_range.as_ref() })
             }
-            StartedTask::DebugManager { .. } | StartedTask::Server { .. } => None,
+            StartedTask::DebugManager { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
         })
     }
 

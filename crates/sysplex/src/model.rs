@@ -79,6 +79,15 @@ impl Sysplex {
         topology.resolve()
     }
 
+    /// The same for a site as it is: see [`Topology::resolve_as_run`].
+    ///
+    /// # Errors
+    /// What is wrong besides.
+    pub fn from_toml_as_run(text: &str) -> Result<Self, Vec<Diagnostic>> {
+        let topology: Topology = toml::from_str(text).map_err(|error| vec![Diagnostic::from_toml(&error)])?;
+        topology.resolve_as_run()
+    }
+
     /// The LPAR with this index.
     pub fn lpar(&self, index: LparIndex) -> Option<&Lpar> {
         self.lpars.iter().find(|lpar| lpar.index == index)
@@ -143,6 +152,8 @@ pub enum StartedTask {
         hub: Option<SocketAddrV4>,
         /// How long a session waits; nothing means the program's own default.
         wait: Option<Duration>,
+        /// PRM: further `KEY=VALUE` words, as the program takes them.
+        prm: Vec<String>,
     },
     /// The RSE daemon with its Debug Miner.
     Rsed {
@@ -164,13 +175,24 @@ pub enum StartedTask {
         /// How many connections may wait to be accepted.
         backlog: Option<u32>,
     },
+    /// A Debug Manager whose PARM it cannot understand: it is started with it, and ends with its own message, as on z/OS. Only
+    /// [`Topology::resolve_as_run`] makes one.
+    WrongParm {
+        /// Name of the started task.
+        name: String,
+        /// HOST, CLIENT and the words of PRM, as far as they could be resolved.
+        words: Vec<String>,
+    },
 }
 
 impl StartedTask {
     /// Name of the started task.
     pub fn name(&self) -> &str {
         match self {
-            Self::DebugManager { name, .. } | Self::Rsed { name, .. } | Self::Server { name, .. } => name,
+            Self::DebugManager { name, .. }
+            | Self::Rsed { name, .. }
+            | Self::Server { name, .. }
+            | Self::WrongParm { name, .. } => name,
         }
     }
 }

@@ -162,6 +162,8 @@ pub struct StartedTaskTable {
     pub hubport: Option<Spanned<Value>>,
     /// `dbgmgr`: how long a session waits, such as `"300s"`.
     pub wait: Option<Spanned<String>>,
+    /// `dbgmgr`: PRM, further `KEY=VALUE` words, such as `"TRUSTEDTCP=ON"`.
+    pub prm: Option<Spanned<String>>,
     /// `rsed`: the daemon's port, by default 4035.
     pub port: Option<Spanned<Value>>,
     /// `rsed`: `_RSE_PORTRANGE`, such as `"8108-8118"`; the end is exclusive.

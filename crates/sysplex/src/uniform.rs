@@ -27,7 +27,7 @@ impl Sysplex {
         let mut ports = vec![4035];
         ports.extend(lpars.iter().flat_map(|lpar| &lpar.tasks).filter_map(|task| match task {
             StartedTask::DebugManager { client, .. } => Some(*client),
-            StartedTask::Rsed { .. } | StartedTask::Server { .. } => None,
+            StartedTask::Rsed { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
         }));
         let target = |lpar: &Lpar| Target { lpar: lpar.index, weight: 10, preferred: false };
         let targets = lpars.iter().map(target).collect();
@@ -87,7 +87,14 @@ fn lpar(index: LparIndex, sysplex: &str) -> Lpar {
         symbols,
         ephemeral: 0..=0,
         tasks: vec![
-            StartedTask::DebugManager { name: "DBGMGR".to_owned(), client, host: 5336, hub: Some(hub), wait: None },
+            StartedTask::DebugManager {
+                name: "DBGMGR".to_owned(),
+                client,
+                host: 5336,
+                hub: Some(hub),
+                wait: None,
+                prm: Vec::new(),
+            },
             StartedTask::Rsed { name: "RSED".to_owned(), port: 4035, port_range: None },
         ],
         name,

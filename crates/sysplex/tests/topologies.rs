@@ -18,7 +18,7 @@ fn client_ports(sysplex: &Sysplex) -> Vec<u16> {
     tasks
         .filter_map(|task| match task {
             StartedTask::DebugManager { client, .. } => Some(*client),
-            StartedTask::Rsed { .. } | StartedTask::Server { .. } => None,
+            _ => None,
         })
         .collect()
 }
@@ -33,7 +33,7 @@ fn figure_4() {
     assert_eq!(sysplex.lpar(dvipa.owner).expect("owner").name, "LPAR1");
     let hub = sysplex.lpars.iter().flat_map(|lpar| &lpar.tasks).find_map(|task| match task {
         StartedTask::DebugManager { hub, .. } => *hub,
-        StartedTask::Rsed { .. } | StartedTask::Server { .. } => None,
+        _ => None,
     });
     assert_eq!(hub, Some("9.9.9.1:5337".parse().expect("an address")));
     let [one, two] = sysplex.lpars.as_slice() else { panic!("{:?}", sysplex.lpars) };
@@ -52,4 +52,37 @@ fn sysplexports_is_said_by_the_first_statement_after_everything_was_deleted() {
         let sysplex = Sysplex::from_toml(&text).expect("a topology");
         assert_eq!(sysplex.dvipas[0].sysplexports, second);
     }
+}
+
+/// On z/OS nothing checks a procedure's PARM before the program does.
+#[test]
+fn a_site_is_run_with_the_parm_that_its_symbols_make() {
+    let task = |keys: &str| {
+        let head = "[[lpar]]\nname = \"SYS1\"\nsymbols = { SYSCLONE = \"S1\", CLONE = \"36\" }\n";
+        format!("{head}[[started_task]]\nname = \"DBGMGR\"\nprogram = \"dbgmgr\"\n{keys}")
+    };
+    let run = |keys: &str| Sysplex::from_toml_as_run(&task(keys)).map(|sysplex| sysplex.lpars[0].tasks.clone());
+    let wrong = |words: &[&str]| {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        Ok(vec![StartedTask::WrongParm { name: "DBGMGR".to_owned(), words }])
+    };
+    let keys = "client = \"53&SYSCLONE\"\nhubip = \"9.9.9.1\"\nprm = \"TRUSTEDTCP=ON\"\n";
+    assert_eq!(run(keys), wrong(&["5336", "53S1", "HUBIP=9.9.9.1", "HUBPORT=5337", "TRUSTEDTCP=ON"]));
+    assert_eq!(run("client = \"&EQADBM\"\n"), wrong(&["5336", "&EQADBM"]));
+    assert!(Sysplex::from_toml(&task(keys)).is_err(), "who writes a topology is told at once");
+    // Two ports that are one are for the program to say, too; what no symbol has a part in is a mistake of the file.
+    let collides = run("client = \"53&CLONE\"\n").expect("to be run");
+    assert!(matches!(collides[0], StartedTask::DebugManager { client: 5336, host: 5336, .. }), "{collides:?}");
+    assert_eq!(run("client = \"533B\"\n").expect_err("no port").len(), 1);
+}
+
+#[test]
+fn the_words_of_prm_go_to_debug_manager() {
+    let text = "[[lpar]]\nname = \"SYS1\"\n[[started_task]]\nname = \"DBGMGR\"\nprogram = \"dbgmgr\"\n\
+                prm = \"TRUSTEDTCP=ON  NAMETOKEN=PERSIST\"\n";
+    let sysplex = Sysplex::from_toml(text).expect("a topology");
+    let StartedTask::DebugManager { prm, .. } = &sysplex.lpars[0].tasks[0] else { panic!("{sysplex:?}") };
+    assert_eq!(prm, &["TRUSTEDTCP=ON", "NAMETOKEN=PERSIST"]);
+    let rsed = Sysplex::from_toml(&text.replace("\"dbgmgr\"", "\"rsed\"")).expect_err("a key of another program");
+    assert_eq!(rsed[0].message, "`prm` belongs to program `dbgmgr`, not to `rsed`");
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use sysplex::{Method, Ports, StartedTask, Sysplex};
 use zos_config::export::export;
 use zos_config::ieasym;
-use zos_config::import::{Imported, import};
+use zos_config::import::{Imported, import, import_as_run};
 use zos_config::profile::{self, DvipaName, Profile, Vipa};
 use zos_config::report::{NoteKind, Report};
 use zos_config::site::{File, Site, System, disk};
@@ -146,7 +146,9 @@ fn site(name: &str) -> Site {
 
 fn imported(name: &str) -> (Site, Imported) {
     let site = site(name);
-    match import(&site) {
+    // Those of the field catalogue are run as they are, mistakes and all.
+    let is_style = name.starts_with(|c: char| c.is_ascii_digit());
+    match if is_style { import(&site) } else { import_as_run(&site) } {
         Ok(imported) => (site, imported),
         Err(report) => {
             let problems: Vec<String> = report.problems.iter().map(|problem| problem.render(&site.members)).collect();
@@ -292,4 +294,20 @@ fn the_seeds_sample_setup_has_its_two_ports_added() {
     assert_eq!(imported.sysplex.dvipas[0].distribute[0].ports, Ports::Listed(vec![4035, 5331, 5332]));
     assert!(imported.sysplex.dvipas[0].sysplexports);
     assert!(!imported.notes.iter().any(|note| note.kind == NoteKind::NotCarried), "{:?}", imported.notes);
+}
+
+#[test]
+fn what_symbols_make_of_a_parm_is_for_who_runs_the_site() {
+    for (name, code, client) in [("F07", "F07", "533B"), ("F08", "F08", "&EQADBM")] {
+        let site = site(name);
+        let problems = import(&site).expect_err("a mistake").problems;
+        assert!(!problems.is_empty() && problems.iter().all(|problem| problem.code == Some(code)), "{problems:?}");
+        let run = import_as_run(&site).expect("to be run").sysplex;
+        let parm = run.lpars[1].tasks.iter().find_map(|task| match task {
+            StartedTask::WrongParm { words, .. } => Some(words.clone()),
+            _ => None,
+        });
+        assert_eq!(parm.expect("Debug Manager of LPAR2")[..2], ["5336", client]);
+        assert_eq!(clients(&run), [5334], "LPAR1 is right");
+    }
 }

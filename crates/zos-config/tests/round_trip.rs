@@ -208,7 +208,10 @@ impl Plan {
                     "hubip = \"9.9.9.1\"\nhubport = \"54&SYSCLONE\"\n",
                     "hubport = 1\n",
                 ]);
-                format!("program = \"dbgmgr\"\n{client}{hub}{}", self.one(&["", "wait = \"1500ms\"\n"]))
+                format!(
+                    "program = \"dbgmgr\"\n{client}{hub}{}",
+                    self.one(&["", "wait = \"1500ms\"\n", "prm = \"TRUSTEDTCP=ON\"\n"])
+                )
             }
             1 => format!(
                 "program = \"rsed\"\n{}{}",

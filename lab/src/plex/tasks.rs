@@ -30,12 +30,13 @@ pub const RUN_DIR: &str = "/run/zos";
 pub fn started_task(task: &StartedTask) -> Vec<String> {
     let mut argv = Vec::new();
     match task {
-        StartedTask::DebugManager { client, host, hub, wait, name: _ } => {
+        StartedTask::DebugManager { client, host, hub, wait, prm, name: _ } => {
             argv.extend([program("dbgmgr"), "--run-dir".into(), RUN_DIR.into(), host.to_string(), client.to_string()]);
             if let Some(hub) = hub {
                 argv.extend([format!("HUBIP={}", hub.ip()), format!("HUBPORT={}", hub.port())]);
             }
             argv.extend(wait.map(|wait| format!("WAIT={}", wait.as_secs_f64())));
+            argv.extend(prm.iter().cloned());
         }
         StartedTask::Rsed { port, port_range, name: _ } => {
             argv.extend([program("rse-stub"), "--run-dir".into(), RUN_DIR.into(), "--port".into(), port.to_string()]);
@@ -48,6 +49,10 @@ pub fn started_task(task: &StartedTask) -> Vec<String> {
             argv.extend(ports.iter().flat_map(|port| ["--port".into(), port.to_string()]));
             argv.extend(bind.iter().flat_map(|bind| ["--bind".into(), bind.to_string()]));
             argv.extend(backlog.iter().flat_map(|backlog| ["--backlog".into(), backlog.to_string()]));
+        }
+        StartedTask::WrongParm { words, name: _ } => {
+            argv.extend([program("dbgmgr"), "--run-dir".into(), RUN_DIR.into()]);
+            argv.extend(words.iter().cloned());
         }
     }
     argv

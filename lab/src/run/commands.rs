@@ -19,7 +19,13 @@ pub(super) fn client(logon: &Logon, sessions: usize, timeout: std::time::Duratio
     let via = logon.via.to_string();
     let argv = ["--user", &logon.user, "--connect", &via, "--sessions", &sessions, "--timeout", &timeout, "--hold"];
     let encrypted_first = logon.encrypted_first.then(|| "--encrypted-first".to_owned());
-    [program("client-stub")].into_iter().chain(argv.map(str::to_owned)).chain(encrypted_first).collect()
+    let keep_token = logon.keep_token.then(|| "--keep-token".to_owned());
+    [program("client-stub")]
+        .into_iter()
+        .chain(argv.map(str::to_owned))
+        .chain(encrypted_first)
+        .chain(keep_token)
+        .collect()
 }
 
 /// The command line of callers.

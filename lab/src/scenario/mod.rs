@@ -157,6 +157,8 @@ pub struct Logon {
     pub on: Option<String>,
     /// The client tries to encrypt first, and retries without.
     pub encrypted_first: bool,
+    /// The client presents the token of its first session for all later ones too.
+    pub keep_token: bool,
 }
 
 /// A job.

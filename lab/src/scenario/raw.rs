@@ -95,6 +95,8 @@ pub(super) struct Logon {
     pub(super) on: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) encrypted_first: bool,
+    #[serde(default)]
+    pub(super) keep_token: bool,
 }
 
 /// `submit`.

@@ -185,7 +185,14 @@ impl Resolver<'_> {
             Some(on) => Some(self.lpar(on)?),
             None => None,
         };
-        Some(Logon { user, from, via: self.via(logon)?, on, encrypted_first: logon.encrypted_first })
+        Some(Logon {
+            user,
+            from,
+            via: self.via(logon)?,
+            on,
+            encrypted_first: logon.encrypted_first,
+            keep_token: logon.keep_token,
+        })
     }
 
     /// The address that the client dials; by default the first DVIPA at the RSE daemon's port.
@@ -201,7 +208,7 @@ impl Resolver<'_> {
         }
         let ports = self.sysplex.lpars.iter().flat_map(|lpar| &lpar.tasks).find_map(|task| match task {
             StartedTask::Rsed { port, .. } => Some(*port),
-            StartedTask::DebugManager { .. } | StartedTask::Server { .. } => None,
+            StartedTask::DebugManager { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
         });
         let address: Option<IpAddr> = self.sysplex.dvipas.first().map(|dvipa| dvipa.address);
         let via = address.zip(ports).map(|(address, port)| SocketAddr::new(address, port));

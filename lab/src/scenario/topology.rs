@@ -50,7 +50,7 @@ pub(super) fn of(
             Problem::Wrong(all) => all,
         }),
         (None, Some(named), None) => match site::read(&[beside(named)]) {
-            Ok(site) => site::import(&site).map(|imported| imported.sysplex),
+            Ok(site) => site::import_as_run(&site).map(|imported| imported.sysplex),
             Err(message) => wrong(named.span(), format!("cannot read the members: {message}")),
         },
         (None, None, Some(topology)) => topology.resolve().map_err(render),

@@ -39,6 +39,8 @@ Keys:
                    addresses or networks such as 9.9.9.0/24  [default: the network of HUBIP]
   SAFCLASS=CLASS   class of the batch start profile; kept, as there is no SAF     [default: FACILITY]
   METRICS=ADDRESS:PORT  serves metrics for Prometheus there, by HTTP at /metrics  [default: no]
+  NAMETOKEN=PERSIST|NOPERSIST  does the name/token pair stay when Debug Manager ends? [default: NOPERSIST]
+  PTKTDATA=NONE    no PassTicket can be evaluated, as without a key in RACF's class PTKTDATA [default: USED]
   DEBUG=ON|OFF     trace to stderr; in PRM and in a file the word DEBUG will do   [default: OFF]
 Arguments go before the configuration file, which goes before environment variables with the names of the keys.
 

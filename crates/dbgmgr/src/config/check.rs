@@ -54,6 +54,8 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
     let saf_class = note(saf_class(&or("SAFCLASS", "FACILITY")), &mut problems);
     let metrics = value("METRICS").map(|(text, origin)| metrics(&text, &origin)).transpose();
     let metrics = note(metrics, &mut problems);
+    let persist = note(one_of("NAMETOKEN", &or("NAMETOKEN", "NOPERSIST"), ["PERSIST", "NOPERSIST"]), &mut problems);
+    let ptktdata = note(one_of("PTKTDATA", &or("PTKTDATA", "USED"), ["USED", "NONE"]), &mut problems);
     let debug = note(on_or_off("DEBUG", &or("DEBUG", "OFF")), &mut problems);
 
     let hub = hub_ip.flatten().and_then(|ip| Some(SocketAddr::new(ip, hub_port?)));
@@ -78,6 +80,8 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
                 debug,
                 metrics: metrics.flatten(),
                 saf_class,
+                persist: persist == Some(true),
+                ptktdata: ptktdata == Some(true),
                 run_dir: args.run_dir.clone(),
             })
         }
@@ -194,11 +198,16 @@ fn saf_class((text, origin): &(String, Origin)) -> Result<String, String> {
     ))
 }
 
-fn on_or_off(name: &str, (text, origin): &(String, Origin)) -> Result<bool, String> {
+fn on_or_off(name: &str, found: &(String, Origin)) -> Result<bool, String> {
+    one_of(name, found, ["ON", "OFF"])
+}
+
+/// Is it the first one of two words?
+fn one_of(name: &str, (text, origin): &(String, Origin), [yes, no]: [&str; 2]) -> Result<bool, String> {
     match text.as_str() {
-        "ON" => Ok(true),
-        "OFF" => Ok(false),
-        _ => Err(format!("{name} ({origin}): `{}` was found, ON or OFF was expected", cut(text))),
+        word if word == yes => Ok(true),
+        word if word == no => Ok(false),
+        _ => Err(format!("{name} ({origin}): `{}` was found, {yes} or {no} was expected", cut(text))),
     }
 }
 
@@ -288,6 +297,9 @@ mod tests {
             (&["5336", "5335", "WAIT="], "WAIT has no value"),
             (&["5336", "5335", "WAIT=1", "WAIT=2"], "second time"),
             (&["5336", "5335", "TRUSTEDTCP=YES"], "TRUSTEDTCP (argument PRM): `YES` was found, ON or OFF"),
+            (&["5336", "5335", "NAMETOKEN=YES"], "NAMETOKEN (argument PRM): `YES` was found, PERSIST or NOPERSIST"),
+            (&["5336", "5335", "PTKTDATA="], "PTKTDATA has no value"),
+            (&["5336", "5335", "PTKTDATA=x"], "PTKTDATA (argument PRM): `x` was found, USED or NONE"),
             (&["5336", "5335", "HUBPEERS=9.9.9.1"], "TRUSTEDTCP=OFF was found, TRUSTEDTCP=ON was expected"),
             (&["5336", "5335", "TRUSTEDTCP=ON HUBPEERS=9.9.9.1,LPAR2"], "HUBPEERS (argument PRM): `LPAR2` was found"),
         ];

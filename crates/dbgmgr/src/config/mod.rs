@@ -4,7 +4,8 @@
 //! `KEY=VALUE`, of which SAFCLASS is documented. HUBIP, HUBPORT and TRUSTEDTCP are documented for a configuration file and for
 //! environment variables, but the file's syntax is not, nor is a precedence; both are ours: `KEY=VALUE` lines, `#` or `*` begins
 //! a comment line, all keys may be anywhere, and arguments go before the configuration file, which goes before the environment.
-//! HUBPEERS is ours; so is WAIT (the operator's `T,$VALUE` sets what seems to be the same at run time), and METRICS.
+//! HUBPEERS is ours; so is WAIT (the operator's `T,$VALUE` sets what seems to be the same at run time), and METRICS. NAMETOKEN and PTKTDATA
+//! are switches for mistakes of the field: which kind of name/token pair EQAZPCM makes is not documented, and there is no RACF here.
 
 mod args;
 mod check;
@@ -48,6 +49,10 @@ pub struct Config {
     pub saf_class: String,
     /// METRICS: where metrics are served.
     pub metrics: Option<SocketAddr>,
+    /// NAMETOKEN=PERSIST: the name/token pair stays when Debug Manager ends, until the next IPL.
+    pub persist: bool,
+    /// Has class PTKTDATA a key for Debug Manager (PTKTDATA=NONE: no)?
+    pub ptktdata: bool,
     /// Directory of this system's name/token pairs and of the handoff socket.
     pub run_dir: PathBuf,
 }
@@ -70,6 +75,12 @@ impl fmt::Display for Config {
         }
         if let Some(metrics) = self.metrics {
             writeln!(f, "METRICS={metrics}")?;
+        }
+        if self.persist {
+            writeln!(f, "NAMETOKEN=PERSIST")?;
+        }
+        if !self.ptktdata {
+            writeln!(f, "PTKTDATA=NONE")?;
         }
         write!(f, "WAIT={}\nSAFCLASS={saf_class}\nDEBUG={}", self.wait.as_secs(), switch(self.debug))
     }

@@ -3,9 +3,21 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The keys, as IBM names them; HUBPEERS, WAIT and METRICS are ours.
-pub(super) const KEYS: [&str; 10] =
-    ["HOST", "CLIENT", "HUBIP", "HUBPORT", "HUBPEERS", "WAIT", "TRUSTEDTCP", "SAFCLASS", "METRICS", DEBUG];
+/// The keys, as IBM names them; HUBPEERS, WAIT, METRICS, NAMETOKEN and PTKTDATA are ours.
+pub(super) const KEYS: [&str; 12] = [
+    "HOST",
+    "CLIENT",
+    "HUBIP",
+    "HUBPORT",
+    "HUBPEERS",
+    "WAIT",
+    "TRUSTEDTCP",
+    "SAFCLASS",
+    "METRICS",
+    DEBUG,
+    "NAMETOKEN",
+    "PTKTDATA",
+];
 /// The one key that is a word without a value, too: it means ON then.
 const DEBUG: &str = "DEBUG";
 /// The two that are given by their position.

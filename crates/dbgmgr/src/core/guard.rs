@@ -1,7 +1,8 @@
 //! Who may speak: on the HOST port by PassTicket and by the user id at the other end, on the HUB port by address.
 //!
 //! IBM documents that users are logged on to Debug Manager with PassTickets, and that TRUSTEDTCP=ON has the hub's partners
-//! authenticated, a partner that is not is refused. How, is ours:
+//! authenticated, a partner that is not is refused. That a primary with TRUSTEDTCP=ON refuses a secondary without it is ours,
+//! and so is how the others are known:
 //! - whoever is on this system and not under root's or Debug Manager's own user id has nothing to say, ticket or not: the key
 //!   cannot be read by anybody else, so a ticket in other hands was stolen;
 //! - whoever is, logs on with a ticket for one user and one role, and speaks for that user only;
@@ -10,7 +11,7 @@
 //!   forgotten, all that are as old are worth nothing any more. (Who means it makes his ticket just before he shows it.)
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use dbm_protocol::host::{FromDebugger, FromMiner, Logon};
 use dbm_protocol::passticket::{Key, VALID};
@@ -37,16 +38,28 @@ pub struct Guard {
     /// Time and nonce of those that were taken.
     taken: BTreeSet<(u64, [u8; 16])>,
     most: usize,
+    /// PTKTDATA=NONE: no ticket can be evaluated.
+    blind: bool,
 }
 
 impl Guard {
     /// With the key of this system, for a Debug Manager under this user id that begins at this time (monotonic nanoseconds).
     pub fn new(key: Key, own: u32, since: u64) -> Self {
-        Self { key, own, since, taken: BTreeSet::new(), most: REMEMBERED }
+        Self { key, own, since, taken: BTreeSet::new(), most: REMEMBERED, blind: false }
+    }
+
+    /// One that cannot evaluate any ticket, as on a system whose class PTKTDATA has no key for Debug Manager.
+    #[must_use]
+    pub fn without_ptktdata(mut self) -> Self {
+        self.blind = true;
+        self
     }
 
     /// Takes a ticket, or says what is wrong with it.
     fn take(&mut self, now: u64, role: Role, logon: &Logon) -> Result<(), &'static str> {
+        if self.blind {
+            return Err("class PTKTDATA has no key to evaluate it with");
+        }
         let ticket = &logon.ticket;
         if !self.key.has_made(role, logon) {
             return Err("it was not made with the key of this system for this user and role");
@@ -178,6 +191,16 @@ impl Manager {
         let (Some(trust), Some(hub)) = (&self.hub_trust, self.settings.hub) else { return };
         let Some(peer) = self.conns.get(conn).and_then(|conn| conn.ends).map(|ends| ends.peer) else { return };
         let Err(reason) = trust(hub.ip(), peer.ip()) else { return };
+        self.refuse_partner(conn, peer, &reason);
+    }
+
+    /// A partner of the sysplex has not TRUSTEDTCP=ON, while this system has.
+    pub(super) fn takes_no_part(&mut self, conn: ConnId) {
+        let Some(peer) = self.conns.get(conn).and_then(|conn| conn.ends).map(|ends| ends.peer) else { return };
+        self.refuse_partner(conn, peer, "TRUSTEDTCP is OFF there");
+    }
+
+    fn refuse_partner(&mut self, conn: ConnId, peer: SocketAddr, reason: &str) {
         let reason = format!("{} is not authenticated (TRUSTEDTCP=ON): {reason}", peer.ip());
         if self.hub.turned_away.replace(peer.ip()) != Some(peer.ip()) {
             self.console(format!("EQACM908W A partner in the hub is refused: {reason}"));
@@ -223,6 +246,13 @@ mod tests {
         assert_eq!(guard.take(now, Role::Debugger, &ticket(now, 1)), foreign);
         let mut guard = Guard::new(Key::from_bytes([8; 32]), 1, 0);
         assert_eq!(guard.take(now, Role::Miner, &ticket(now, 1)), foreign);
+    }
+
+    #[test]
+    fn without_ptktdata_no_ticket_is_taken() {
+        let mut guard = Guard::new(Key::from_bytes([7; 32]), 1, 0).without_ptktdata();
+        let no = Err("class PTKTDATA has no key to evaluate it with");
+        assert_eq!(guard.take(SECOND, Role::Miner, &ticket(SECOND, 1)), no);
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl Seeks {
 impl Manager {
     pub(super) fn on_new_member(&mut self, link: ConnId, message: HubMessage) {
         let system = match message {
-            HubMessage::Join { system } => system,
+            HubMessage::Join { trusted: false, .. } if self.hub_trust.is_some() => return self.takes_no_part(link),
+            HubMessage::Join { system, .. } => system,
             HubMessage::Who { .. } => return self.say_who(link),
             HubMessage::Move { hub, moves } => return self.told_by_rival(link, hub, moves),
             _ => return self.unexpected(link),

@@ -15,8 +15,8 @@ impl Manager {
         self.conns.set_stage(link, Stage::Upstream);
         self.hub.upstream = Some(link);
         self.send(link, Reply::Hello(Hello::new(Role::Manager)));
-        let system = self.settings.system.clone();
-        self.send_hub(link, HubMessage::Join { system });
+        let (system, trusted) = (self.settings.system.clone(), self.hub_trust.is_some());
+        self.send_hub(link, HubMessage::Join { system, trusted });
         self.set_timer(Subject::Silence(link), self.settings.limits.hello_ns);
     }
 

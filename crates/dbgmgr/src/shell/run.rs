@@ -95,6 +95,7 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
         limits: Limits::default(),
     };
     let guard = Guard::new(held.key, rustix::process::geteuid().as_raw(), began);
+    let guard = if config.ptktdata { guard } else { guard.without_ptktdata() };
     let mut manager =
         Manager::new(settings, Box::new(Token::random)).with_chance(Box::new(chance::up_to)).with_guard(guard);
     if let Some(trust) = trust::hub_trust(config) {
@@ -142,7 +143,9 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
     if let Err(e) = held.pair.delete() {
         tracing::warn!("{e}");
     }
-    shell.emitter.emit(What::NameTokenDeleted {});
+    if !config.persist {
+        shell.emitter.emit(What::NameTokenDeleted {});
+    }
     shell.emitter.emit(What::Stopped {});
     say("EQACM909I Debug Manager stopped");
     Ok(())

@@ -47,6 +47,9 @@ pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fat
         NameTokenError::Duplicate { .. } => Fatal(format!("{}: {e}", active(run_dir).unwrap_or_default())),
         e => Fatal(e.to_string()),
     })?;
+    if config.persist {
+        nametoken::persist(run_dir, DBM_NAME, token.to_bytes()).map_err(|e| Fatal(e.to_string()))?;
+    }
     emitter.emit(What::NameTokenCreated { host_port: config.host });
     let client = listen("client", (Ipv4Addr::UNSPECIFIED, config.client).into(), run_dir, emitter).await?;
     let private = std::path::absolute(run_dir)

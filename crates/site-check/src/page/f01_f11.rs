@@ -59,7 +59,7 @@ pub(super) const PAGES: [Page; 11] = [
             may heal by itself.",
         cause: "The instance that owns HUBIP becomes primary, the others connect to it. Where nobody can bind the address, \
             or instances name different ones, each works alone and tries again periodically.",
-        look: "No listener on HUBPORT: `D TCPIP,,NETSTAT,CONN`; the message logs of the Debug Managers; `D,U` as for F03.",
+        look: "No listener on HUBPORT: `D TCPIP,,NETSTAT,CONN` (MEM); the message logs of the Debug Managers; `D,U` as for F03.",
         remedy: "One HUBIP, an address of a system on which Debug Manager runs, and one HUBPORT for all. While they run: `F \
             DBGMGR,APPL=DBM,H,...`.",
         check: "HUBIP against the addresses of the systems, and on which of them a Debug Manager runs; whether all name the \
@@ -74,7 +74,7 @@ pub(super) const PAGES: [Page; 11] = [
             Debug Manager changes who.",
         cause: "The primary is whoever can bind HUBIP. A distributed DVIPA is on the owner and on all targets, and 127.0.0.1 \
             on every system, so that there are several primaries.",
-        look: "A listener on HUBPORT on more than one system: `D TCPIP,,NETSTAT,CONN` on each.",
+        look: "A listener on HUBPORT on more than one system: `D TCPIP,,NETSTAT,CONN` on each (MEM).",
         remedy: "Use an address that one system alone has: its home address or its dynamic XCF address.",
         check: "HUBIP against the DVIPAs that are distributed to other systems, and loopback.",
         sources: "An inference (INF) from how the role is given (S5).",
@@ -87,11 +87,12 @@ pub(super) const PAGES: [Page; 11] = [
             hub answers.",
         cause: "With TRUSTEDTCP=ON the hub asks its own stack who the partner is. A side that does not take part, or whose \
             user id has no READ on EZB.IOCTL.sysname.tcpprocname.PARTNERINFO, is refused.",
-        look: "Message logs of the Debug Managers; ICH408I for the SERVAUTH profile.",
+        look: "Message logs of the Debug Managers; ICH408I for the SERVAUTH profile (MEM).",
         remedy: "TRUSTEDTCP=ON for all or for none; PERMIT Debug Manager's user id in class SERVAUTH on every system.",
-        check: "Members alone: TRUSTEDTCP of the Debug Managers that have a hub. Profiles and permissions of RACF are not in \
+        check: "TRUSTEDTCP of the Debug Managers that have a hub. Profiles and permissions of RACF are not in \
             the configuration that is read.",
-        sources: "TRUSTEDTCP and the profile are documented (S5); what happens without them is an inference (INF).",
+        sources: "TRUSTEDTCP and the profile are documented (S5); what happens without them is an inference (INF). That a primary refuses \
+            a secondary without TRUSTEDTCP is the lab's choice.",
     },
     Page {
         code: "F07",
@@ -100,7 +101,7 @@ pub(super) const PAGES: [Page; 11] = [
         symptom: "No session on one system ever works: DBGMGR ended at its start. Others are not affected.",
         cause: "`53&SYSCLONE` is a port only if SYSCLONE is numeric. It often is not (`53SA`), is the same on two systems, \
             or makes a port that Debug Manager has already: 5336 is HOST, 5337 HUBPORT.",
-        look: "SYSPRINT of DBGMGR on that system; `D SYMBOLS`.",
+        look: "SYSPRINT of DBGMGR on that system; `D SYMBOLS` (MEM).",
         remedy: "A symbol of your own with the whole port, such as &EQADBM, or SYSCLONE values that are numeric, unique and \
             neither 36 nor 37.",
         check: "What the symbols make of CLIENT on every system, against HOST and HUBPORT there; whether SYSCLONE is unique.",
@@ -114,7 +115,7 @@ pub(super) const PAGES: [Page; 11] = [
         symptom: "No session on one system ever works after an IPL; after a restart of DBGMGR by hand it does.",
         cause: "&EQADBM is set by the EQADVIPA job. If DBGMGR starts before it has run, the procedure has the symbol's name \
             in place of a port.",
-        look: "SYSPRINT and JESJCL of DBGMGR show `&EQADBM`; `D SYMBOLS` shows whether it is there now.",
+        look: "SYSPRINT and JESJCL of DBGMGR show `&EQADBM`; `D SYMBOLS` shows whether it is there now (MEM).",
         remedy: "Run EQADVIPA before DBGMGR in the IPL, or define the symbol in IEASYMxx.",
         check: "Symbols of the procedures when they are started, in the order of the START commands in site.toml.",
         sources: "Documented that it must exist before (S0). What z/OS does with an undefined symbol in JCL is from memory \

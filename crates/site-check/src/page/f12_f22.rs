@@ -101,7 +101,7 @@ pub(super) const PAGES: [Page; 11] = [
         symptom: "Users who land on one system never see a debug session, wherever the job runs; those on other systems do.",
         cause: "The Debug Miner registers a user with the Debug Manager of its own system, which it finds by name and token \
             there. Where none runs, nobody is registered.",
-        look: "`D A,DBGMGR` on that system; the RSE server's log.",
+        look: "`D A,DBGMGR` on that system (MEM); the RSE server's log.",
         remedy: "Start DBGMGR on every system where RSED is active.",
         check: "Systems with RSED and without Debug Manager, when there is a Debug Manager elsewhere.",
         sources: "Documented (S0).",
@@ -113,10 +113,11 @@ pub(super) const PAGES: [Page; 11] = [
         symptom: "The job's debugger cannot reach Debug Manager, or talks to another program, after Debug Manager has ended \
             abnormally.",
         cause: "A persistent pair of system level stays until the next IPL and has the port of an instance that is gone.",
-        look: "DBGMGR is not active, and the debugger reports a connection that failed instead of no Debug Manager.",
+        look: "DBGMGR is not active, and the debugger reports a connection that failed instead of no Debug Manager (INF).",
         remedy: "Start DBGMGR again with the same HOST port.",
         check: "It is the state of a running system.",
-        sources: "Persistence is documented (S24). Which kind EQAZPCM makes is uncertain.",
+        sources: "Persistence is documented (S24). Which kind EQAZPCM makes is uncertain; the lab's Debug Manager makes one \
+            that persists with NAMETOKEN=PERSIST, a key of its own.",
     },
     Page {
         code: "F21",
@@ -125,10 +126,11 @@ pub(super) const PAGES: [Page; 11] = [
         symptom: "Users log on without trouble and never see a debug session.",
         cause: "Debug Manager checks PassTickets, for which SEQAAUTH must be APF authorised, and the profiles of class \
             PTKTDATA must be right.",
-        look: "`F DBGMGR,APPL=DBM,D,U` answers EQACM103I, although users are logged on; `D PROG,APF`; ICH408I.",
+        look: "`F DBGMGR,APPL=DBM,D,U` answers EQACM103I, although users are logged on; `D PROG,APF` and \
+            ICH408I (MEM).",
         remedy: "Put SEQAAUTH in the APF list; define the PassTicket keys on all systems.",
         check: "APF lists and RACF are not among the members that are read.",
-        sources: "Documented (S10).",
+        sources: "Documented (S10). There is no RACF in the lab: its Debug Manager has the key PTKTDATA=NONE for it.",
     },
     Page {
         code: "F22",

@@ -8,6 +8,7 @@ mod f01_f11;
 mod f12_f22;
 mod f23_f34;
 mod own;
+mod scenarios;
 
 use std::fmt::Write as _;
 
@@ -66,6 +67,12 @@ impl Page {
         self.severity.map_or("not shown by configuration", Severity::as_str)
     }
 
+    /// The scenarios in which it goes wrong and then right, as files of the project.
+    pub fn scenarios(&self) -> impl Iterator<Item = &'static str> {
+        let code = self.code;
+        scenarios::FILES.iter().copied().filter(move |file| file.split('-').next() == Some(code))
+    }
+
     /// In plain text.
     pub fn plain(&self) -> String {
         let mut text = format!("{} ({})\n{}\n", self.code, self.severity_word(), self.title);
@@ -74,6 +81,9 @@ impl Page {
             for line in wrap(body, WIDTH - 2) {
                 let _ = writeln!(text, "  {line}");
             }
+        }
+        for file in self.scenarios() {
+            let _ = write!(text, "\nSee it go wrong, and right\n  lab run scenarios/field/{file}\n");
         }
         text
     }
@@ -84,6 +94,12 @@ impl Page {
         for (heading, body) in self.sections() {
             let heading = if heading == "lab check" { "`lab check`" } else { heading };
             let _ = write!(text, "\n## {heading}\n\n{}\n", wrap(body, WIDTH).join("\n"));
+        }
+        for file in self.scenarios() {
+            let _ = write!(
+                text,
+                "\n## See it go wrong, and right\n\n`lab run scenarios/field/{file}`: [the scenario](../../scenarios/field/{file})\n"
+            );
         }
         text
     }

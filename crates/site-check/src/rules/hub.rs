@@ -94,19 +94,20 @@ fn address(facts: &Facts<'_>, hub: Ipv4Addr, manager: &Manager<'_>, found: &mut 
 
 /// F06.
 fn trusted(facts: &Facts<'_>, managers: &[Manager<'_>], found: &mut Found) {
-    let (mut on, mut off) = (Vec::new(), Vec::new());
-    let with_members = managers.iter().filter(|manager| manager.hub.is_some());
-    for manager in with_members {
-        let Some((_, system)) = facts.systems().find(|(lpar, _)| lpar.index == manager.lpar.index) else { return };
-        let mut asides = system.asides();
-        let set = asides.find(|aside| aside.task == manager.name && aside.key == TRUSTEDTCP);
-        match set.filter(|aside| aside.value.value.eq_ignore_ascii_case("ON")) {
-            Some(aside) => on.push((manager, aside.value.place)),
-            None => off.push(manager.lpar.name.as_str()),
-        }
-    }
-    let Some((_, place)) = on.first().filter(|_| !off.is_empty()) else { return };
-    let names: Vec<&str> = on.iter().map(|(manager, _)| manager.lpar.name.as_str()).collect();
-    let message = format!("TRUSTEDTCP is ON for Debug Manager on {} and not on {}", list(&names), list(&off));
-    found.add("F06", Some(At::Member(*place)), message);
+    let with_hub = managers.iter().filter(|manager| manager.hub.is_some());
+    let is_on = |manager: &&Manager<'_>| manager.prm.iter().any(|word| word.eq_ignore_ascii_case("TRUSTEDTCP=ON"));
+    let (on, off): (Vec<_>, Vec<_>) = with_hub.partition(is_on);
+    let Some(first) = on.first().filter(|_| !off.is_empty()) else { return };
+    let names = |of: &[&Manager<'_>]| list(&of.iter().map(|manager| manager.lpar.name.as_str()).collect::<Vec<_>>());
+    let message = format!("TRUSTEDTCP is ON for Debug Manager on {} and not on {}", names(&on), names(&off));
+    found.add("F06", at_trustedtcp(facts, first), message);
+}
+
+/// The variable in the member, or PRM in the topology.
+fn at_trustedtcp(facts: &Facts<'_>, manager: &Manager<'_>) -> Option<At> {
+    let system = facts.systems().find(|(lpar, _)| lpar.index == manager.lpar.index).map(|(_, system)| system);
+    let mut asides = system.into_iter().flat_map(zos_config::import::Gathered::asides);
+    let aside = asides.find(|aside| aside.task == manager.name && aside.key == TRUSTEDTCP);
+    let in_member = aside.map(|aside| At::Member(aside.value.place));
+    in_member.or_else(|| facts.at_task(manager.lpar, manager.name, |table| table.prm.as_ref().map(Spanned::span)))
 }

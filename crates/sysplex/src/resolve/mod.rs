@@ -30,7 +30,19 @@ impl Topology {
     /// # Errors
     /// Everything that is wrong.
     pub fn resolve(&self) -> Result<Sysplex, Vec<Diagnostic>> {
-        let mut problems = Problems::default();
+        self.resolve_with(Problems::default())
+    }
+
+    /// The same for a site that is run as it is: what symbols make of a Debug Manager's PARM (F07, F08 of the field catalogue) is
+    /// no problem here, but the program's own, to which it is passed on.
+    ///
+    /// # Errors
+    /// What is wrong besides.
+    pub fn resolve_as_run(&self) -> Result<Sysplex, Vec<Diagnostic>> {
+        self.resolve_with(Problems { as_run: true, ..Problems::default() })
+    }
+
+    fn resolve_with(&self, mut problems: Problems) -> Result<Sysplex, Vec<Diagnostic>> {
         let name = match &self.sysplex.name {
             Some(name) => problems.mvs_name(name, "sysplex name"),
             None => "LABPLEX".to_owned(),
@@ -72,21 +84,25 @@ const NO_PORT_IN_RANGE: &str = "F14";
 
 /// What was found wrong so far.
 #[derive(Default)]
-struct Problems(Vec<Diagnostic>);
+struct Problems {
+    found: Vec<Diagnostic>,
+    /// What a Debug Manager itself will say of its PARM is none.
+    as_run: bool,
+}
 
 impl Problems {
     fn add(&mut self, span: Range<usize>, message: impl Into<String>) {
-        self.0.push(Diagnostic::new(span, message));
+        self.found.push(Diagnostic::new(span, message));
     }
 
     fn add_with_help(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
-        self.0.push(Diagnostic::new(span, message).with_help(help));
+        self.found.push(Diagnostic::new(span, message).with_help(help));
     }
 
     /// Nothing wrong, or everything that is, in the order of the file.
     fn none(mut self) -> Result<(), Vec<Diagnostic>> {
-        self.0.sort_by_key(|problem| (problem.span.start, problem.span.end));
-        if self.0.is_empty() { Ok(()) } else { Err(self.0) }
+        self.found.sort_by_key(|problem| (problem.span.start, problem.span.end));
+        if self.found.is_empty() { Ok(()) } else { Err(self.found) }
     }
 
     /// The name, checked.
@@ -187,7 +203,7 @@ impl PerLpar {
     fn report(self, problems: &mut Problems) {
         for (span, Trouble { message, help, code }, lpars) in self.0 {
             let message = format!("on {}: {message}", cut(&lpars.join(", ")));
-            problems.0.push(Diagnostic::new(span, message).with_help(help).with_code(code));
+            problems.found.push(Diagnostic::new(span, message).with_help(help).with_code(code));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::{NO_PORT_IN_RANGE, PerLpar, Problems, SYMBOL_MAKES_NO_PORT, Trouble, expand_and};
+use super::{NO_PORT_IN_RANGE, PerLpar, Problems, SYMBOL_MAKES_NO_PORT, Trouble, UNDEFINED_SYMBOL, expand_and};
 use crate::model::{Lpar, LparIndex, StartedTask};
 use crate::names::cut;
 use crate::ports::{exclusive_range, port, port_or_range};
@@ -47,6 +47,7 @@ pub(super) fn resolve(topology: &Topology, lpars: &mut [Lpar], problems: &mut Pr
             }
             let mut reader = Reader { table, lpar, used, troubles: &mut troubles };
             let task = match program {
+                Program::Dbgmgr if problems.as_run => reader.debug_manager_as_run(wait),
                 Program::Dbgmgr => reader.debug_manager(wait),
                 Program::Rsed => reader.rsed(),
                 Program::Server => reader.server(),
@@ -77,6 +78,7 @@ fn foreign_keys(table: &StartedTaskTable, program: Program, problems: &mut Probl
         (Program::Dbgmgr, "hubip", span(&table.hubip)),
         (Program::Dbgmgr, "hubport", span(&table.hubport)),
         (Program::Dbgmgr, "wait", span(&table.wait)),
+        (Program::Dbgmgr, "prm", span(&table.prm)),
         (Program::Rsed, "port", span(&table.port)),
         (Program::Rsed, "port_range", span(&table.port_range)),
         (Program::Server, "ports", span(&table.ports)),
@@ -133,7 +135,35 @@ impl Reader<'_> {
             None => None,
         };
         let name = table.name.get_ref().clone();
-        Some(StartedTask::DebugManager { name, client: client?, host: host?, hub, wait })
+        let prm = words(table.prm.as_ref());
+        Some(StartedTask::DebugManager { name, client: client?, host: host?, hub, wait, prm })
+    }
+
+    /// What symbols make of its PARM is the program's to judge.
+    fn debug_manager_as_run(&mut self, wait: Option<Duration>) -> Option<StartedTask> {
+        let mut troubles = PerLpar::default();
+        let mut reader = Reader { table: self.table, lpar: self.lpar, used: &mut *self.used, troubles: &mut troubles };
+        let task = reader.debug_manager(wait);
+        let is_parm = |trouble: &Trouble| [Some(SYMBOL_MAKES_NO_PORT), Some(UNDEFINED_SYMBOL)].contains(&trouble.code);
+        for (span, trouble, _) in troubles.0.into_iter().filter(|(_, trouble, _)| !is_parm(trouble)) {
+            self.troubles.add(span, trouble, &self.lpar.name);
+        }
+        Some(task.unwrap_or_else(|| self.wrong_parm()))
+    }
+
+    fn wrong_parm(&self) -> StartedTask {
+        let table = self.table;
+        let resolved = |text: &str| self.lpar.symbols.expand(text).map_or_else(|_| text.to_owned(), |done| done.text);
+        let port = |value: Option<&Spanned<Value>>, default: u16| {
+            value.map_or_else(|| default.to_string(), |value| resolved(&value.get_ref().0))
+        };
+        let mut all = vec![port(table.host.as_ref(), HOST), port(table.client.as_ref(), CLIENT)];
+        if let Some(hubip) = &table.hubip {
+            all.push(format!("HUBIP={}", resolved(hubip.get_ref())));
+            all.push(format!("HUBPORT={}", port(table.hubport.as_ref(), HUBPORT)));
+        }
+        all.extend(words(table.prm.as_ref()));
+        StartedTask::WrongParm { name: table.name.get_ref().clone(), words: all }
     }
 
     fn rsed(&mut self) -> Option<StartedTask> {
@@ -208,6 +238,10 @@ impl Reader<'_> {
         }
         self.used.push(UsedPort { port, what: format!("{key} of {name}") });
     }
+}
+
+fn words(prm: Option<&Spanned<String>>) -> Vec<String> {
+    prm.map(|prm| prm.get_ref().split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 fn any_address(text: &str) -> Result<IpAddr, String> {

@@ -44,10 +44,11 @@ fn debug_manager(table: &StartedTaskTable) -> String {
     let mut jcl = String::new();
     let client = quoted(&text(table.client.as_ref(), CLIENT));
     let host = quoted(&text(table.host.as_ref(), HOST));
+    let prm = table.prm.as_ref().map(|prm| quoted(prm.get_ref())).unwrap_or_default();
     let _ = write!(
         jcl,
         "\
-//{name:<8} PROC PRM=,
+//{name:<8} PROC PRM={prm},
 //         LEPRM='RPTOPTS(ON)',
 //         TZ='EST5EDT',
 //         CLIENT={client},

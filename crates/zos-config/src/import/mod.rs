@@ -74,8 +74,8 @@ impl Draft<'_> {
         Problem::new(self.origin(found.span.start), found.message).with_help(found.help).with_code(found.code)
     }
 
-    fn finish(mut self) -> Result<Imported, Report> {
-        let sysplex = match Sysplex::from_toml(&self.toml) {
+    fn finish(mut self, resolve: impl Fn(&str) -> Result<Sysplex, Vec<Diagnostic>>) -> Result<Imported, Report> {
+        let sysplex = match resolve(&self.toml) {
             Ok(sysplex) => Some(sysplex),
             Err(found) if self.report.problems.is_empty() => {
                 self.report.problems = found.into_iter().map(|found| self.trace(found)).collect();
@@ -99,7 +99,17 @@ impl Draft<'_> {
 /// # Errors
 /// All that is wrong, each with its place in a member; and the notes so far.
 pub fn import(site: &Site) -> Result<Imported, Report> {
-    draft(site).finish()
+    draft(site).finish(Sysplex::from_toml)
+}
+
+/// The same of a site that is to be run as it is: what symbols make of a Debug Manager's PARM is left to the program.
+///
+/// # Errors
+/// What is wrong besides.
+pub fn import_as_run(site: &Site) -> Result<Imported, Report> {
+    let mut draft = draft(site);
+    draft.report.problems.retain(|problem| problem.code != Some(tasks::UNDEFINED_SYMBOL));
+    draft.finish(Sysplex::from_toml_as_run)
 }
 
 /// Reads all members of a site and writes the topology file.

@@ -19,11 +19,11 @@ use crate::substitute::Resolved;
 const HUBIP: &str = "HUBIP";
 const HUBPORT: &str = "HUBPORT";
 const WAIT: &str = "WAIT";
-/// Known, and nothing that a topology has a key for.
-const TRUSTEDTCP: &str = "TRUSTEDTCP";
+/// Those that go to the program as they are, among its PRM: TRUSTEDTCP, and keys of the lab's own Debug Manager.
+const PASSED_ON: [&str; 4] = ["TRUSTEDTCP", "HUBPEERS", "NAMETOKEN", "PTKTDATA"];
 
 /// Entry of the field catalogue: a symbol that is not there when the task starts.
-const UNDEFINED_SYMBOL: &str = "F08";
+pub(super) const UNDEFINED_SYMBOL: &str = "F08";
 
 /// One started task on one system.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub(super) struct Task {
     pub(super) asides: Vec<Aside>,
 }
 
-/// What a started task's environment says and a topology has no key for, such as TRUSTEDTCP.
+/// A variable of a started task's environment that a topology has no key of its own for, such as TRUSTEDTCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aside {
     /// Name of the started task.
@@ -112,9 +112,18 @@ pub(super) fn debug_manager(
     for word in &found.words {
         report.note(NoteKind::NotCarried, word.place, format!("PRM word `{}`", cut(&word.value)));
     }
+    let is_passed_on = |key: &str, text: &str| PASSED_ON.contains(&key) && !text.is_empty();
+    let passed_on = found.environment.iter().filter(|(key, value)| is_passed_on(key, &value.value.text));
+    // A word of PRM has no blanks in it; those of a list mean nothing.
+    let word = |text: &str| text.split_whitespace().collect::<String>();
+    let prm: Vec<String> = passed_on.clone().map(|(key, value)| format!("{key}={}", word(&value.value.text))).collect();
+    if let Some((_, first)) = passed_on.clone().next() {
+        task.add("prm", string(&prm.join(" ")), first.place);
+    }
     for (key, value) in found.environment.iter().filter(|(key, _)| ![HUBIP, HUBPORT, WAIT].contains(&key.as_str())) {
-        let kind = if key == TRUSTEDTCP { NoteKind::NotCarried } else { NoteKind::PassedOver };
-        report.note(kind, value.place, format!("variable {} of Debug Manager", cut(key)));
+        if !PASSED_ON.contains(&key.as_str()) {
+            report.note(NoteKind::PassedOver, value.place, format!("variable {} of Debug Manager", cut(key)));
+        }
         let text = Placed::new(value.value.text.clone(), value.place);
         task.asides.push(Aside { task: name.to_owned(), key: key.clone(), value: text });
     }
@@ -181,10 +190,11 @@ pub(super) fn of_table(site: &Site, table: &StartedTaskTable) -> Task {
     let values = [("client", &table.client), ("host", &table.host), ("hubport", &table.hubport), ("port", &table.port)];
     let texts =
         [("hubip", &table.hubip), ("wait", &table.wait), ("port_range", &table.port_range), ("bind", &table.bind)];
+    let texts = texts.into_iter().chain([("prm", &table.prm)]);
     for (key, found) in values.into_iter().filter_map(|(key, found)| Some((key, found.as_ref()?))) {
         task.add(key, value(&found.get_ref().0), place(found.span()));
     }
-    for (key, found) in texts.into_iter().filter_map(|(key, found)| Some((key, found.as_ref()?))) {
+    for (key, found) in texts.filter_map(|(key, found)| Some((key, found.as_ref()?))) {
         task.add(key, string(found.get_ref()), place(found.span()));
     }
     if let Some(ports) = &table.ports {

@@ -6,6 +6,8 @@
 mod case;
 mod debug_manager;
 mod failure;
+mod hub;
+mod registration;
 #[cfg(test)]
 mod sample;
 
@@ -43,6 +45,6 @@ type Rule = fn(&Case) -> Option<Cause>;
 
 /// Looks for a known cause.
 pub fn diagnose(case: &Case) -> Option<Cause> {
-    let families: [&[Rule]; 1] = [debug_manager::RULES];
+    let families: [&[Rule]; 3] = [debug_manager::RULES, hub::RULES, registration::RULES];
     families.into_iter().flatten().find_map(|rule| rule(case))
 }

@@ -236,3 +236,24 @@ fn with_trustedtcp_the_hub_does_not_move_out_of_the_sysplex() {
         assert_eq!(refusal(&out).is_none(), moves);
     }
 }
+
+#[test]
+fn with_trustedtcp_a_secondary_without_it_is_refused() {
+    let mut hub = settings("LPAR1");
+    hub.hub = Some(([9, 9, 9, 1], 5337).into());
+    let joins = |mut w: World, trusted: bool| {
+        w.feed(Input::Start);
+        w.feed(Input::HubBound(Ok(())));
+        let conn = w.next_conn();
+        let ends = Ends { peer: ([9, 9, 9, 2], 40_000).into(), local: ([9, 9, 9, 1], 5337).into() };
+        w.feed(Input::Opened { conn, port: Port::Hub, ends: Some(ends) });
+        w.tell(conn, Message::Hello(Hello::new(Role::Manager)));
+        let system = "LPAR2".parse().expect("system");
+        let out = w.tell(conn, Message::Hub(HubMessage::Join { system, trusted }));
+        let event = out.iter().filter(|o| matches!(o, Output::Emit(What::HubRefused { .. }))).count();
+        (refusal(&out), event)
+    };
+    assert_eq!(joins(trusting(World::new(hub.clone())), true), (None, 0));
+    assert_eq!(joins(trusting(World::new(hub.clone())), false), (Some(RefusalCode::NotAuthorized), 1));
+    assert_eq!(joins(World::new(hub), false), (None, 0), "nobody is authenticated");
+}

@@ -204,7 +204,7 @@ fn the_last_words_of_a_link_that_was_given_up_change_nothing() {
     let notice = secondary.manager.notice(id, session);
     let links = [0; 2].map(|_| w.hello(Port::Hub, Role::Manager));
     for link in [links[1], links[0]] {
-        w.tell(link, Message::Hub(HubMessage::Join { system: system.clone() }));
+        w.tell(link, Message::Hub(HubMessage::Join { system: system.clone(), trusted: false }));
         w.tell(link, Message::Hub(HubMessage::Seek { notice: notice.clone() }));
     }
     w.hang_up(links[0]);

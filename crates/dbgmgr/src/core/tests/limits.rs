@@ -161,7 +161,7 @@ fn secondaries_their_users_and_their_sessions_are_counted() {
     w.feed(Input::HubBound(Ok(())));
     let join = |w: &mut World| {
         let link = w.hello(Port::Hub, Role::Manager);
-        let join = HubMessage::Join { system: "LPAR2".parse().expect("system") };
+        let join = HubMessage::Join { system: "LPAR2".parse().expect("system"), trusted: false };
         let out = w.tell(link, Message::Hub(join));
         (link, refusal(&out))
     };

@@ -163,7 +163,8 @@ fn who_comes_to_a_hub_that_has_moved_is_not_taken() {
         assert!(out.contains(&Output::Close(conn)), "{out:?}");
     }
     let after = c.nodes[0].hello(Port::Hub, Role::Manager);
-    let out = c.nodes[0].tell(after, Message::Hub(HubMessage::Join { system: "LPAR9".parse().expect("system") }));
+    let out = c.nodes[0]
+        .tell(after, Message::Hub(HubMessage::Join { system: "LPAR9".parse().expect("system"), trusted: false }));
     assert_eq!(refusal(&out), Some(RefusalCode::Role));
 }
 

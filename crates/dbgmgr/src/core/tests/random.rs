@@ -168,7 +168,7 @@ impl Run {
                 let hub = match kind {
                     0 | 1 => {
                         let conn = self.actor(conn, Port::Hub, Role::Manager);
-                        return message(conn, Message::Hub(HubMessage::Join { system: system() }));
+                        return message(conn, Message::Hub(HubMessage::Join { system: system(), trusted: false }));
                     }
                     2 => HubMessage::Welcome { system: system(), moves },
                     3 => HubMessage::UserOn { user },
