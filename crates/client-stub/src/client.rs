@@ -29,6 +29,8 @@ pub struct Config {
     pub hold: Hold,
     /// Presents the token of the first session for all later ones too.
     pub keep_token: bool,
+    /// Holds the logon between its two connections.
+    pub pause_logon: Hold,
     /// How long each answer may take.
     pub limit: Duration,
 }
@@ -42,7 +44,7 @@ pub async fn run(config: Config, emitter: Emitter) -> Result<u32, String> {
     if config.encrypted_first {
         encrypted::is_turned_away(config.rsed, config.limit, &emitter).await?;
     }
-    let mut logged_on = logon::log_on(&config.user, config.rsed, config.limit, &emitter).await?;
+    let mut logged_on = logon::log_on(&config.user, config.rsed, config.limit, &config.pause_logon, &emitter).await?;
     let engine = Engine {
         user: config.user,
         address: config.rsed.ip(),

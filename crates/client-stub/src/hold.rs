@@ -1,4 +1,5 @@
-//! The person in front of the workstation: a stopped session may be held until a line `continue` arrives on standard input.
+//! The person in front of the workstation: a stopped session, or a logon between its two connections, may be held until a line
+//! `continue` arrives on standard input.
 
 use std::io::BufRead;
 use std::sync::Arc;

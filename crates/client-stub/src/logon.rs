@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::dial::{self, Line};
+use crate::hold::Hold;
 
 /// A user who is logged on.
 #[derive(Debug)]
@@ -28,11 +29,17 @@ struct Lost {
     reason: String,
 }
 
-/// Logs on.
+/// Logs on. Between its two connections it waits for `pause`.
 ///
 /// # Errors
 /// One sentence that says what did not work.
-pub async fn log_on(user: &UserId, rsed: SocketAddr, limit: Duration, emitter: &Emitter) -> Result<LoggedOn, String> {
+pub async fn log_on(
+    user: &UserId,
+    rsed: SocketAddr,
+    limit: Duration,
+    pause: &Hold,
+    emitter: &Emitter,
+) -> Result<LoggedOn, String> {
     let mut daemon = Line::dial("rsed", rsed, limit, emitter).await?;
     daemon.say(&Hello::new(Role::Client)).await?;
     daemon.say(&ToDaemon::Logon { user: user.clone() }).await?;
@@ -41,6 +48,7 @@ pub async fn log_on(user: &UserId, rsed: SocketAddr, limit: Duration, emitter: &
         FromDaemon::Refused(no) => return Err(turned_away("the RSE daemon", &no)),
     };
     drop(daemon);
+    pause.released().await;
 
     let address = SocketAddr::new(rsed.ip(), port);
     let mut server = Line::dial("rse_server", address, limit, emitter).await?;

@@ -40,6 +40,9 @@ struct Cli {
     /// Present the token of the first session for all later ones too, as a client or a proxy does that repeats itself
     #[arg(long)]
     keep_token: bool,
+    /// Between the two connections of the logon, wait for a line `continue` on standard input, as a slow client would
+    #[arg(long)]
+    pause_logon: bool,
     /// How long each awaited answer may take (a debug session may take as long as it likes to be announced)
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
     timeout: Duration,
@@ -73,13 +76,16 @@ fn main() -> ExitCode {
 fn start(cli: Cli, emitter: &Emitter) -> Result<u32, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
+    let lines = if cli.hold || cli.pause_logon { Hold::from_stdin() } else { Hold::none() };
+    let only_if = |wanted: bool| if wanted { lines.clone() } else { Hold::none() };
     let config = Config {
         user: cli.user,
         rsed: cli.connect,
         encrypted_first: cli.encrypted_first,
         sessions: cli.sessions,
         breakpoint: cli.breakpoint,
-        hold: if cli.hold { Hold::from_stdin() } else { Hold::none() },
+        hold: only_if(cli.hold),
+        pause_logon: only_if(cli.pause_logon),
         keep_token: cli.keep_token,
         limit: cli.timeout,
     };

@@ -260,6 +260,16 @@ pub enum What {
         /// The user id.
         user: String,
     },
+    /// The RSE daemon knows the user and has no RSE server for him.
+    LogonRefused {
+        /// The user id.
+        user: String,
+        /// The client's end.
+        peer: SocketAddr,
+        /// Why.
+        #[serde(flatten)]
+        refusal: Refusal,
+    },
 
     // ---- debugger (in the job) ----
     /// The job runs and its debugger wants a workstation.

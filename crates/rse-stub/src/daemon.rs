@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use dbm_protocol::rse::{FromDaemon, ToDaemon};
 use dbm_protocol::{RefusalCode, Refused, SystemName, Token, UserId};
-use evidence::{Emitter, What};
+use evidence::{Emitter, Refusal, What};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -93,13 +93,19 @@ impl Desk {
     /// Makes a server for the user, sends the answer, and serves the client when it comes to the second port.
     async fn log_on(self, user: UserId, mut stream: TcpStream, peer: SocketAddr) {
         let Self { config, emitter, logons } = self;
+        let name = user.to_string();
+        let turn_away = async |stream: TcpStream, no: Refused| {
+            let refusal = Refusal { code: no.code.as_str().to_owned(), reason: no.reason.clone() };
+            emitter.emit(What::LogonRefused { user: name, peer, refusal });
+            refuse(stream, peer, no).await;
+        };
         let Ok(permit) = logons.try_acquire_owned() else {
             let reason = format!("{MAX_LOGONS} logons are in flight already");
-            return refuse(stream, peer, Refused { code: RefusalCode::Busy, reason }).await;
+            return turn_away(stream, Refused { code: RefusalCode::Busy, reason }).await;
         };
         let (server, answer) = match make_server(user, &stream, peer, &config, &emitter).await {
             Ok(made) => made,
-            Err(no) => return refuse(stream, peer, no).await,
+            Err(no) => return turn_away(stream, no).await,
         };
         if let Err(e) = wire::write(&mut stream, &answer).await {
             // The server waits all the same, and says in the end that nobody came.

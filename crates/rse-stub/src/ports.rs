@@ -38,7 +38,7 @@ impl FromStr for PortRange {
 /// # Errors
 /// When no port of the range is free, or the system has none to give.
 pub async fn bind(range: Option<&PortRange>) -> io::Result<TcpListener> {
-    let Some(PortRange(range)) = range else { return TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await };
+    let Some(PortRange(range)) = range else { return ephemeral().await };
     for port in range.clone() {
         match TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await {
             Err(e) if e.kind() == ErrorKind::AddrInUse => {}
@@ -47,6 +47,14 @@ pub async fn bind(range: Option<&PortRange>) -> io::Result<TcpListener> {
     }
     let reason = format!("all ports of _RSE_PORTRANGE {}-{} are in use", range.start, range.end);
     Err(io::Error::new(ErrorKind::AddrInUse, reason))
+}
+
+async fn ephemeral() -> io::Result<TcpListener> {
+    let bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await;
+    bound.map_err(|e| match e.kind() {
+        ErrorKind::AddrInUse => io::Error::new(e.kind(), "the system has no ephemeral port to give"),
+        _ => e,
+    })
 }
 
 #[cfg(test)]

@@ -228,7 +228,7 @@ pub(crate) fn live(profile: &Profile) -> impl Iterator<Item = &Placed<Vipa>> {
                 let is_delete = |later: &Placed<Vipa>| matches!(&later.value, Vipa::Route { define: false, dynxcf: other, .. } if other.value == dynxcf.value);
                 *define && !later.any(is_delete)
             }
-            Vipa::Delete(_) | Vipa::Other(_) => true,
+            Vipa::Delete(_) | Vipa::Other(_) | Vipa::Range(_) => true,
         }
     };
     profile.vipa.iter().enumerate().filter(is_live).map(|(_, statement)| statement)

@@ -9,6 +9,7 @@
 
 mod diagnostic;
 mod dvipa;
+mod firewall;
 mod model;
 mod names;
 mod ports;
@@ -19,5 +20,6 @@ mod uniform;
 
 pub use diagnostic::Diagnostic;
 pub use dvipa::{Backup, Distribute, Dvipa, Method, Moveable, NoTarget, Ports, Target};
-pub use model::{LARGEST_SYSPLEX, Lpar, LparIndex, StartedTask, Sysplex, Workstation};
+pub use firewall::{Denial, Firewall};
+pub use model::{LARGEST_SYSPLEX, Lpar, LparIndex, PortCheck, StartedTask, Sysplex, Workstation};
 pub use names::did_you_mean;

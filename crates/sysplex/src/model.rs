@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Diagnostic;
 use crate::dvipa::Dvipa;
+use crate::firewall::Firewall;
 use crate::raw::Topology;
 use crate::symbols::Symbols;
 
@@ -66,6 +67,8 @@ pub struct Sysplex {
     pub viparoutes: BTreeMap<Ipv4Addr, Ipv4Addr>,
     /// The workstations.
     pub workstations: Vec<Workstation>,
+    /// The firewalls between hosts, usually before the workstations.
+    pub firewalls: Vec<Firewall>,
 }
 
 impl Sysplex {
@@ -174,6 +177,8 @@ pub enum StartedTask {
         bind: Option<IpAddr>,
         /// How many connections may wait to be accepted.
         backlog: Option<u32>,
+        /// What its procedure looks for before it starts.
+        port_check: Option<PortCheck>,
     },
     /// A Debug Manager whose PARM it cannot understand: it is started with it, and ends with its own message, as on z/OS. Only
     /// [`Topology::resolve_as_run`] makes one.
@@ -183,6 +188,26 @@ pub enum StartedTask {
         /// HOST, CLIENT and the words of PRM, as far as they could be resolved.
         words: Vec<String>,
     },
+}
+
+/// How the procedure of a server looks whether its port is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortCheck {
+    /// By the port alone, whatever address it is in use at.
+    Port,
+    /// By address and port.
+    Socket,
+}
+
+impl PortCheck {
+    /// The word in topology files and on the server's command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Port => "port",
+            Self::Socket => "socket",
+        }
+    }
 }
 
 impl StartedTask {

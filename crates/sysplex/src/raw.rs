@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 pub use toml::Spanned;
 
 /// The whole topology.
@@ -30,6 +30,9 @@ pub struct Topology {
     /// The workstations.
     #[serde(default)]
     pub workstation: Vec<WorkstationTable>,
+    /// The firewalls before the sysplex.
+    #[serde(default)]
+    pub firewall: Vec<FirewallTable>,
 }
 
 /// `[sysplex]`.
@@ -174,6 +177,9 @@ pub struct StartedTaskTable {
     pub bind: Option<Spanned<String>>,
     /// `server`: how many connections may wait to be accepted, by default 1024.
     pub backlog: Option<Spanned<u32>>,
+    /// `server`: what its procedure looks for before it starts: `"port"` (the port, at whatever address) or `"socket"` (address and
+    /// port); by default nothing.
+    pub port_check: Option<Spanned<String>>,
 }
 
 /// `[[workstation]]`.
@@ -184,6 +190,56 @@ pub struct WorkstationTable {
     pub name: Spanned<String>,
     /// Its address, by default the LAN segment's .101 and on.
     pub address: Option<Spanned<String>>,
+}
+
+/// `[[firewall]]`: what is not let through between workstations and the sysplex. Exactly one of `allow`, `drop`, `reject`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirewallTable {
+    /// The hosts whose packets it looks at, by default all workstations.
+    pub from: Option<Spanned<Names>>,
+    /// The addresses that it guards, by default whatever they dial.
+    pub to: Option<Spanned<Names>>,
+    /// Ports and ranges of TCP that are let through; no others are.
+    pub allow: Option<Spanned<Vec<Spanned<Value>>>>,
+    /// Ports and ranges of TCP to which packets are dropped.
+    pub drop: Option<Spanned<Vec<Spanned<Value>>>>,
+    /// Ports and ranges of TCP to which packets are answered in the sysplex' stead.
+    pub reject: Option<Spanned<Vec<Spanned<Value>>>>,
+    /// How they are answered: `reset` (the default of `reject`) or `icmp`.
+    pub with: Option<Spanned<String>>,
+}
+
+/// One name, or a list of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NamesVisitor)
+    }
+}
+
+struct NamesVisitor;
+
+impl<'de> Visitor<'de> for NamesVisitor {
+    type Value = Names;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name, or a list of names")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Names, E> {
+        Ok(Names(vec![text.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = list.next_element()? {
+            names.push(name);
+        }
+        Ok(Names(names))
+    }
 }
 
 /// A number, or text with system symbols that gives one. Kept as text, since that is what symbols are resolved in.

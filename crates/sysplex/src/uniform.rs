@@ -62,6 +62,7 @@ impl Sysplex {
                 address: Ipv4Addr::new(10, 10, 10, 101),
                 address6: Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, 101),
             }],
+            firewalls: Vec::new(),
         }
     }
 }

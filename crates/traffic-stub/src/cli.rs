@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use traffic_stub::caller::{self, MAX_CALLS, PortRange, Then};
-use traffic_stub::server;
+use traffic_stub::server::{self, PortCheck};
 
 /// Ordinary traffic: servers that say on which system they run, and callers that check it.
 ///
@@ -55,6 +55,10 @@ pub(crate) struct Serve {
     /// Longest accept queue of each port; Linux takes net.core.somaxconn if that is less
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     backlog: u32,
+    /// Look whether the ports are in use before listening, and end if so: by the port alone, whatever address it is in use at, or
+    /// by address and port
+    #[arg(long, value_name = "port|socket", value_enum)]
+    port_check: Option<PortCheck>,
 }
 
 #[derive(Debug, Args)]
@@ -99,12 +103,12 @@ pub(crate) struct Call {
 impl Serve {
     /// What the server is told.
     pub(crate) fn config(self) -> Result<server::Config, String> {
-        let Self { ports, bind, backlog } = self;
+        let Self { ports, bind, backlog, port_check } = self;
         let twice = |(number, port): &(usize, &u16)| **port != 0 && ports[..*number].contains(*port);
         if let Some((_, port)) = ports.iter().enumerate().find(twice) {
             return Err(format!("--port {port} is there twice, expected each port once"));
         }
-        Ok(server::Config { ports, bind, backlog })
+        Ok(server::Config { ports, bind, backlog, port_check })
     }
 }
 

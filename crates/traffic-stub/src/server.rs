@@ -1,5 +1,6 @@
 //! A server: listens, greets whoever calls with the system's name, and does what is asked for.
 
+mod check;
 mod doors;
 mod visit;
 
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::greeting::Greeting;
 use crate::orders::ServerOrder;
+pub use check::PortCheck;
 use doors::Doors;
 
 /// How long nothing is accepted after the system had no room for another connection.
@@ -28,6 +30,8 @@ pub struct Config {
     /// Longest accept queue of each port, in connections. Linux lets one more in, and takes `net.core.somaxconn` if that is
     /// less. (z/OS: SOMAXCONN of TCPCONFIG.)
     pub backlog: u32,
+    /// What is looked for before it listens.
+    pub port_check: Option<PortCheck>,
 }
 
 /// Serves for ever, and carries out orders meanwhile. Emits `Listening` with the role `server` for each port, then `Ready`; for
@@ -42,6 +46,7 @@ pub async fn run(
 ) -> Result<Infallible, String> {
     // The port is another on each connection; that the name can be said is known now.
     Greeting::new(emitter.system(), 0)?;
+    config.port_check.map_or(Ok(()), |check| check.all_free(config))?;
     let mut doors = Doors::open(config)?;
     announce(&doors, emitter);
     emitter.emit(What::Ready {});

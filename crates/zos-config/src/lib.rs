@@ -8,6 +8,7 @@
 
 pub mod eqadvipa;
 pub mod export;
+mod firewalls;
 pub mod ieasym;
 pub mod import;
 pub mod jcl;

@@ -137,6 +137,8 @@ impl Plan {
             text += &self.task();
         }
         text += self.one(&["", "[[workstation]]\nname = \"WS1\"\n[[workstation]]\nname = \"WS2\"\n"]);
+        let reject = "[[firewall]]\nto = \"10.10.10.1\"\nreject = [5335]\nwith = \"icmp\"\n";
+        text += self.one(&["", "[[firewall]]\nallow = [4035, \"8108-8117\"]\n", reject]);
         text
     }
 
@@ -220,7 +222,7 @@ impl Plan {
             ),
             _ => format!(
                 "program = \"server\"\nports = [8000, \"9&SYSCLONE.0\"]\n{}",
-                self.one(&["", "backlog = 1\n", "bind = \"10.10.10.1\"\n"])
+                self.one(&["", "backlog = 1\n", "bind = \"10.10.10.1\"\n", "port_check = \"port\"\n"])
             ),
         };
         format!("[[started_task]]\nname = \"{name}\"\n{on}{keys}")

@@ -1,6 +1,7 @@
 //! A sysplex that runs: hosts, links, distribution, started tasks, and the observers.
 
 mod distribution;
+mod firewalls;
 pub mod journal;
 pub mod logs;
 mod network;
@@ -153,6 +154,7 @@ impl Plex {
         out: Option<PathBuf>,
     ) -> Result<Self, PlexError> {
         let (hosts, group, applied) = network(realm, sysplex, &backend, bin_dir).await?;
+        firewalls::stand(&hosts, sysplex).await?;
         let mut taps = Vec::new();
         let mut views = BTreeMap::new();
         for lpar in &sysplex.lpars {
@@ -193,7 +195,7 @@ impl Plex {
     }
 
     /// Starts all started tasks and waits until each is ready: first the Debug Manager that will be the hub's primary, so that
-    /// the others find it at their first try, then all others at once.
+    /// the others find it at their first try, then all others at once; last those whose procedures look for a free port.
     ///
     /// # Errors
     /// The first task that did not come up within `within`.
@@ -204,7 +206,10 @@ impl Plex {
             .iter()
             .flat_map(|lpar| lpar.tasks.iter().map(move |task| (lpar, task)))
             .partition(|(lpar, task)| will_be_primary(lpar, task));
-        for group in [primaries, others] {
+        // Whoever looks for a free port finds those that others have.
+        let (checkers, others): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|(_, task)| matches!(task, StartedTask::Server { port_check: Some(_), .. }));
+        for group in [primaries, others, checkers] {
             for (lpar, task) in &group {
                 let handle = self.start(&lpar.name, task.name(), tasks::started_task(task)).await?;
                 self.started.push(handle);

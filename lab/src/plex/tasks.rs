@@ -44,11 +44,12 @@ pub fn started_task(task: &StartedTask) -> Vec<String> {
                 argv.extend(["--port-range".into(), format!("{}-{}", range.start, range.end)]);
             }
         }
-        StartedTask::Server { ports, bind, backlog, name: _ } => {
+        StartedTask::Server { ports, bind, backlog, port_check, name: _ } => {
             argv.extend([program("traffic-stub"), "serve".into()]);
             argv.extend(ports.iter().flat_map(|port| ["--port".into(), port.to_string()]));
             argv.extend(bind.iter().flat_map(|bind| ["--bind".into(), bind.to_string()]));
             argv.extend(backlog.iter().flat_map(|backlog| ["--backlog".into(), backlog.to_string()]));
+            argv.extend(port_check.iter().flat_map(|check| ["--port-check".into(), check.as_str().into()]));
         }
         StartedTask::WrongParm { words, name: _ } => {
             argv.extend([program("dbgmgr"), "--run-dir".into(), RUN_DIR.into()]);

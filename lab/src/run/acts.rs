@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::agreement;
 use super::diagnose::Failure;
+use super::logons;
 use super::result::Proof;
 use super::steps::{Stage, StepError};
 use crate::netstat;
@@ -48,6 +49,11 @@ pub(super) fn describe(act: &Act, sysplex: &Sysplex) -> String {
         Act::Agreement { dvipa, rounds, .. } => {
             format!("the VCRT of {dvipa} agrees with the targets' sockets, {rounds} times")
         }
+        Act::Logons(logons) => format!("{} users log on at the same moment", logons.len()),
+        Act::Users(on) => format!("users are logged on: {}", logons::in_words(on, sysplex)),
+        Act::Ezbeport { there } => {
+            format!("the structure EZBEPORT is {}", if *there { "there" } else { "lost" })
+        }
     }
 }
 
@@ -81,6 +87,9 @@ impl Stage<'_> {
             Act::Assert(assertion) => self.assert(assertion, within).await,
             Act::Capture { name, field, of } => self.capture(name, field, of, within).await,
             Act::Agreement { dvipa, rounds, at_least } => self.agreement(*dvipa, *rounds, *at_least).await,
+            Act::Logons(logons) => self.logons(logons, within).await,
+            Act::Users(on) => self.users(on),
+            Act::Ezbeport { there } => self.ezbeport(*there),
         }
     }
 

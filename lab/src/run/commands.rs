@@ -28,6 +28,11 @@ pub(super) fn client(logon: &Logon, sessions: usize, timeout: std::time::Duratio
         .collect()
 }
 
+/// The command line of a client that pauses between the two connections of its logon.
+pub(super) fn client_that_pauses(logon: &Logon, sessions: usize, timeout: std::time::Duration) -> Vec<String> {
+    client(logon, sessions, timeout).into_iter().chain(["--pause-logon".to_owned()]).collect()
+}
+
 /// The command line of callers.
 pub(super) fn callers(calls: &Calls) -> Vec<String> {
     let (count, parallel) = (calls.count.to_string(), calls.parallel.to_string());

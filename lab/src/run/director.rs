@@ -171,7 +171,7 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
 
 /// Takes down what is known of the failure, and looks for its cause; what was seen stays the reason when there is none.
 async fn inquire(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult, failure: Failure) {
-    let case = inquest::take(plex, failure, result.steps.clone()).await;
+    let case = inquest::take(plex, &orders.scenario.notes, failure, result.steps.clone()).await;
     if let Some(Err(e)) = orders.out.as_deref().map(|out| case.write(out)) {
         crate::note!("error: the case cannot be written: {e}");
     }

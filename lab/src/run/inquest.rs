@@ -11,10 +11,11 @@ use crate::netstat;
 use crate::plex::Plex;
 
 /// All that is known. What cannot be asked, because an LPAR is gone for example, is named in the case.
-pub(super) async fn take(plex: &mut Plex, failure: Failure, done: Vec<StepSeen>) -> Case {
+pub(super) async fn take(plex: &mut Plex, notes: &[String], failure: Failure, done: Vec<StepSeen>) -> Case {
     let (exits, events) = plex.journal.look(|view| (view.exits.to_vec(), view.events.to_vec()));
     let mut case = Case {
         sysplex: plex.sysplex.clone(),
+        notes: notes.to_vec(),
         failure,
         done,
         exits,

@@ -16,10 +16,14 @@ use super::proofs::{self, Link, Snapshot};
 use super::result::Proof;
 use super::snapshot::{self, incomplete};
 use super::watch::{attached, client_read, ended_early, job_end, job_over, not_attached, session_of, was_notified};
+use crate::plex::journal::View;
 use crate::plex::tasks::TaskHandle;
 use crate::plex::{Plex, PlexError};
 use crate::scenario::acts::Calls;
 use crate::scenario::{Action, Expect, Logon, Scenario, Step, Submit, Symptom, WaitsFor};
+
+/// How long a client that is late may take to say what it has waited for.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// Started tasks, by system and name, whose end is no failure.
 pub(super) type Purposes = Arc<Mutex<BTreeSet<(String, String)>>>;
@@ -27,8 +31,8 @@ pub(super) type Purposes = Arc<Mutex<BTreeSet<(String, String)>>>;
 /// What the steps have brought about so far.
 pub(super) struct Stage<'a> {
     pub(super) plex: &'a mut Plex,
-    scenario: &'a Scenario,
-    clients: BTreeMap<String, TaskHandle>,
+    pub(super) scenario: &'a Scenario,
+    pub(super) clients: BTreeMap<String, TaskHandle>,
     jobs: BTreeMap<String, TaskHandle>,
     /// The strangers who came; they go when this does, which ends their standard input.
     pub(super) strangers: Vec<TaskHandle>,
@@ -111,27 +115,39 @@ impl<'a> Stage<'a> {
         let argv = commands::client(logon, sessions, within);
         let client = self.plex.start(&logon.from, &logon.user, argv).await?;
         self.clients.insert(logon.user.clone(), client);
+        Ok(self.logged_on(logon, within).await?)
+    }
 
-        let seen = self.plex.journal.wait_for(within, |view| {
+    /// Waits until the user is logged on, where it must be.
+    pub(super) async fn logged_on(&self, logon: &Logon, within: Duration) -> Result<(), Failure> {
+        let failed = |view: View<'_>| {
             let failed = view.find(|event| match &event.what {
                 What::ConnectFailed { what, address, how, reason } if event.task == logon.user && what != "engine" => {
                     Some(format!("the client's connection to {address} ({what}) failed: {how}, {reason}"))
                 }
                 _ => None,
             });
-            let exit = view.exit_of(&logon.from, &logon.user).map(ended_early);
+            failed.or_else(|| view.exit_of(&logon.from, &logon.user).map(ended_early))
+        };
+        let seen = self.plex.journal.wait_for(within, |view| {
             let on = view.find(|event| match &event.what {
                 What::LoggedOn { user, on } if *user == logon.user => Some(on.clone()),
                 _ => None,
             });
-            on.map(Ok).or(failed.map(Err)).or(exit.map(Err))
+            on.map(Ok).or_else(|| failed(view).map(Err))
         });
-        let late = || Err(format!("{} is not logged on within {}", logon.user, humantime::format_duration(within)));
-        let on = seen.await.unwrap_or_else(late).map_err(|what| Failure::new(Symptom::LogonFailed, what))?;
+        let on = match seen.await {
+            Some(seen) => seen,
+            // It is late now; but the client's own time is up too, and it says for what it has waited.
+            None => Err(self.plex.journal.wait_for(LAST_WORD, failed).await.unwrap_or_else(|| {
+                format!("{} is not logged on within {}", logon.user, humantime::format_duration(within))
+            })),
+        };
+        let on = on.map_err(|what| Failure::new(Symptom::LogonFailed, what))?;
         match &logon.on {
             Some(expected) if *expected != on => {
                 let what = format!("the logon of {} landed on {on}, expected {expected}", logon.user);
-                Err(Failure::new(Symptom::LogonElsewhere, what).into())
+                Err(Failure::new(Symptom::LogonElsewhere, what))
             }
             _ => Ok(()),
         }

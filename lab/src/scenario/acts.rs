@@ -9,7 +9,7 @@ use sysplex::raw::Spanned;
 use sysplex::{LparIndex, StartedTask};
 
 use super::resolve::Resolver;
-use super::{Action, raw, size};
+use super::{Action, Logon, raw, size};
 use crate::run::assertions::{Assertion, Pattern};
 use crate::{netstat, operator};
 
@@ -94,6 +94,15 @@ pub enum Act {
         rounds: u32,
         /// So many connections at least, in one of the rounds.
         at_least: u32,
+    },
+    /// Several users log on at the same moment: none makes the second connection before each has made the first.
+    Logons(Vec<Logon>),
+    /// So many users are logged on to each LPAR, and none to others.
+    Users(BTreeMap<LparIndex, u32>),
+    /// The structure EZBEPORT is lost, or there (again).
+    Ezbeport {
+        /// It is there.
+        there: bool,
     },
 }
 
@@ -204,6 +213,12 @@ impl Resolver<'_> {
             self.assertion(assert)
         } else if let Some(capture) = &step.capture {
             self.capture(capture)
+        } else if let Some(logons) = &step.logons {
+            self.logons(logons).map(Act::Logons)
+        } else if let Some(users) = &step.users {
+            self.users(users).map(Act::Users)
+        } else if let Some(word) = &step.ezbeport {
+            self.ezbeport(word)
         } else {
             None
         };
@@ -349,7 +364,7 @@ impl Resolver<'_> {
         self.one_of(address, "DVIPA", &all)?.parse().ok()
     }
 
-    fn lpar_index(&mut self, name: &Spanned<String>) -> Option<LparIndex> {
+    pub(super) fn lpar_index(&mut self, name: &Spanned<String>) -> Option<LparIndex> {
         let name = self.lpar(name)?;
         self.sysplex.lpar_named(&name).map(|lpar| lpar.index)
     }

@@ -3,6 +3,7 @@
 pub mod acts;
 mod assertion;
 mod hostile;
+mod logons;
 mod raw;
 mod resolve;
 pub mod size;
@@ -55,6 +56,8 @@ pub struct Scenario {
     pub file: PathBuf,
     /// What it runs in.
     pub sysplex: Sysplex,
+    /// What of the members it was made of is not in it, a line each; empty when it was not made of members.
+    pub notes: Vec<String>,
     /// What happens, in order.
     pub steps: Vec<Step>,
     /// A broken twin: what must go wrong.
@@ -145,7 +148,7 @@ pub enum Action {
 }
 
 /// A logon.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logon {
     /// The user id.
     pub user: String,

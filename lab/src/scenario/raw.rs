@@ -82,6 +82,9 @@ pub(super) struct Step {
     pub(super) netstat: Option<Netstat>,
     pub(super) assert: Option<Spanned<Assert>>,
     pub(super) capture: Option<Capture>,
+    pub(super) logons: Option<Spanned<super::logons::RawLogons>>,
+    pub(super) users: Option<Spanned<super::logons::RawUsers>>,
+    pub(super) ezbeport: Option<Spanned<String>>,
     pub(super) within: Option<Spanned<String>>,
 }
 

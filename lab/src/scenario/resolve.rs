@@ -21,12 +21,12 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
     let source = read(path)?;
     let render = |problems: Vec<Diagnostic>| problems.iter().map(|p| p.render(&shown, &source)).collect::<Vec<_>>();
     let file: raw::File = toml::from_str(&source).map_err(|e| render(vec![Diagnostic::from_toml(&e)]))?;
-    let sysplex = topology::of(&Named::by_file(&file), path, &render)?;
-    let cured_sysplex = match &file.cured {
+    let (sysplex, notes) = topology::of(&Named::by_file(&file), path, &render)?;
+    let (cured_sysplex, cured_notes) = match &file.cured {
         Some(cured) if !Named::by_cure(cured.get_ref()).is_nothing() => {
             topology::of(&Named::by_cure(cured.get_ref()), path, &render)?
         }
-        _ => sysplex.clone(),
+        _ => (sysplex.clone(), notes.clone()),
     };
     let mut problems = Vec::new();
     let mut resolver = Resolver::new(&sysplex);
@@ -49,6 +49,7 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
             title: format!("{}: cured", file.title),
             file: path.to_owned(),
             sysplex: cured_sysplex.clone(),
+            notes: cured_notes.clone(),
             steps,
             expect_failure: None,
             cured: None,
@@ -60,7 +61,7 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
         return Err(render(problems));
     }
     let (file, title) = (path.to_owned(), file.title);
-    Ok(Scenario { name, title, file, sysplex, steps, expect_failure, cured, except, patience: 1 })
+    Ok(Scenario { name, title, file, sysplex, notes, steps, expect_failure, cured, except, patience: 1 })
 }
 
 fn read(path: &Path) -> Result<String, Vec<String>> {
@@ -80,7 +81,7 @@ pub(crate) fn read_bounded(path: &Path) -> std::io::Result<String> {
 pub(super) struct Resolver<'a> {
     pub(super) sysplex: &'a Sysplex,
     problems: Vec<Diagnostic>,
-    users: Vec<String>,
+    pub(super) users: Vec<String>,
     jobs: Vec<String>,
     /// Names of calls made so far.
     pub(super) calls: Vec<String>,
@@ -147,6 +148,9 @@ impl Resolver<'_> {
             ("netstat", written.netstat.is_some()),
             ("assert", written.assert.is_some()),
             ("capture", written.capture.is_some()),
+            ("logons", written.logons.is_some()),
+            ("users", written.users.is_some()),
+            ("ezbeport", written.ezbeport.is_some()),
         ];
         let count = actions.iter().filter(|(_, there)| *there).count();
         if count != 1 {
@@ -179,8 +183,7 @@ impl Resolver<'_> {
     fn logon(&mut self, logon: &raw::Logon) -> Option<Logon> {
         let user = self.mvs_name(&logon.user, "user id")?;
         self.users.push(user.clone());
-        let workstations: Vec<&str> = self.sysplex.workstations.iter().map(|w| w.name.as_str()).collect();
-        let from = self.one_of(&logon.from, "workstation", &workstations)?;
+        let from = self.workstation(&logon.from)?;
         let on = match &logon.on {
             Some(on) => Some(self.lpar(on)?),
             None => None,
@@ -188,7 +191,7 @@ impl Resolver<'_> {
         Some(Logon {
             user,
             from,
-            via: self.via(logon)?,
+            via: self.via(logon.via.as_ref(), logon.user.span())?,
             on,
             encrypted_first: logon.encrypted_first,
             keep_token: logon.keep_token,
@@ -196,8 +199,8 @@ impl Resolver<'_> {
     }
 
     /// The address that the client dials; by default the first DVIPA at the RSE daemon's port.
-    fn via(&mut self, logon: &raw::Logon) -> Option<SocketAddr> {
-        if let Some(via) = &logon.via {
+    pub(super) fn via(&mut self, via: Option<&Spanned<String>>, step: std::ops::Range<usize>) -> Option<SocketAddr> {
+        if let Some(via) = via {
             let parsed = via.get_ref().parse().ok();
             if parsed.is_none() {
                 let message =
@@ -214,7 +217,7 @@ impl Resolver<'_> {
         let via = address.zip(ports).map(|(address, port)| SocketAddr::new(address, port));
         if via.is_none() {
             let message = "the topology has no DVIPA or no RSE daemon: expected `via = \"ADDRESS:PORT\"` in this logon";
-            self.problem(logon.user.span(), message.into(), None);
+            self.problem(step, message.into(), None);
         }
         via
     }
@@ -285,6 +288,11 @@ impl Resolver<'_> {
         let jobs = self.jobs.clone();
         let jobs: Vec<&str> = jobs.iter().map(String::as_str).collect();
         self.one_of(job, "job submitted before this step", &jobs)
+    }
+
+    pub(super) fn workstation(&mut self, name: &Spanned<String>) -> Option<String> {
+        let workstations: Vec<&str> = self.sysplex.workstations.iter().map(|w| w.name.as_str()).collect();
+        self.one_of(name, "workstation", &workstations)
     }
 
     pub(super) fn host(&mut self, name: &Spanned<String>) -> Option<String> {

@@ -33,7 +33,7 @@ impl<'a> Named<'a> {
     }
 }
 
-/// The sysplex that is named.
+/// The sysplex that is named, and what of its members is not in it.
 ///
 /// # Errors
 /// Everything that is wrong with it, or with how it is named.
@@ -41,22 +41,26 @@ pub(super) fn of(
     named: &Named<'_>,
     path: &Path,
     render: &impl Fn(Vec<Diagnostic>) -> Vec<String>,
-) -> Result<Sysplex, Vec<String>> {
+) -> Result<(Sysplex, Vec<String>), Vec<String>> {
     let wrong = |span, message| Err(render(vec![Diagnostic::new(span, message)]));
     let beside = |named: &Spanned<String>| path.parent().unwrap_or(Path::new("")).join(named.get_ref());
     match (named.topology, named.members, named.plex) {
-        (Some(named), None, None) => from_file(&beside(named)).map_err(|problem| match problem {
+        (Some(named), None, None) => from_file(&beside(named)).map(without_notes).map_err(|problem| match problem {
             Problem::Unread(message) => render(vec![Diagnostic::new(named.span(), message)]),
             Problem::Wrong(all) => all,
         }),
         (None, Some(named), None) => match site::read(&[beside(named)]) {
-            Ok(site) => site::import_as_run(&site).map(|imported| imported.sysplex),
+            Ok(site) => site::import_as_run(&site).map(|imported| (imported.sysplex, imported.notes)),
             Err(message) => wrong(named.span(), format!("cannot read the members: {message}")),
         },
-        (None, None, Some(topology)) => topology.resolve().map_err(render),
+        (None, None, Some(topology)) => topology.resolve().map(without_notes).map_err(render),
         (None, None, None) => wrong(0..0, format!("no topology: {EXPECTED}")),
         (Some(named), ..) | (_, Some(named), _) => wrong(named.span(), format!("two topologies: {EXPECTED}")),
     }
+}
+
+fn without_notes(sysplex: Sysplex) -> (Sysplex, Vec<String>) {
+    (sysplex, Vec::new())
 }
 
 enum Problem {

@@ -128,7 +128,8 @@ pub(super) const PAGES: [Page; 11] = [
         symptom: "All users land on every second system, and the others have none.",
         cause: "A client tries TLS first and then connects without: two connections for each logon. With ROUNDROBIN and an \
             even number of systems the second one, which stays, always comes to the same half of them.",
-        look: "`D TCPIP,,NETSTAT,VDPT`: TotalConn is even, and RSED on every second system has no users.",
+        look: "`D TCPIP,,NETSTAT,VDPT` (S42): TotalConn grows alike on all systems, and RSED on every second one has no users \
+            (INF).",
         remedy: "BASEWLM for RSED's port, TLS for the clients, or a short TIMEDAFFINITY.",
         check: "DISTMETHOD ROUNDROBIN on RSED's port with an even number of systems with RSED, without TIMEDAFFINITY. A \
             note, because whether clients use TLS is not in the configuration.",
@@ -141,7 +142,7 @@ pub(super) const PAGES: [Page; 11] = [
         symptom: "Users pile up on one system while others are idle.",
         cause: "The weights are those of RSED, which does nothing but logons; the work is done in the RSE servers, which it \
             starts.",
-        look: "`D TCPIP,,NETSTAT,VDPT,DETAIL`: weights that do not follow the load of the RSE servers.",
+        look: "`D TCPIP,,NETSTAT,VDPT,DETAIL` (S42): weights that do not follow the load of the RSE servers (INF).",
         remedy: "BASEWLM for RSED's port.",
         check: "DISTMETHOD SERVERWLM on a port that RSED listens on.",
         sources: "Documented restriction (S32).",
@@ -154,7 +155,7 @@ pub(super) const PAGES: [Page; 11] = [
         cause: "The client's second connection goes to a port that the RSE server took on one system. Without SYSPLEXPORTS \
             another system may have given the same port to somebody, or the distributor does not know whose it is. \
             Switched on later it has no effect: it counts on the first VIPADISTRIBUTE of a DVIPA alone.",
-        look: "`D TCPIP,,NETSTAT,VIPADCFG`: SysPt No.",
+        look: "`D TCPIP,,NETSTAT,VIPADCFG`: SysPt No (S68).",
         remedy: "SYSPLEXPORTS on the first VIPADISTRIBUTE of the DVIPA; on a running stack delete all distribution of the \
             DVIPA, then define it anew. It needs the structure EZBEPORT.",
         check: "DVIPAs that distribute RSED's port to several systems whose second port is an ephemeral one, without \

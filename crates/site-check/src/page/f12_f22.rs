@@ -11,10 +11,10 @@ pub(super) const PAGES: [Page; 11] = [
         symptom: "A logon fails after the password, for all users, or programs on a target cannot connect outwards \
             (EADDRNOTAVAIL).",
         cause: "SYSPLEXPORTS takes its ports from the structure EZBEPORT in the coupling facility.",
-        look: "`D XCF,STR,STRNM=EZBEPORT*`; reason code JRSRCIPDistDVIPA.",
+        look: "`D XCF,STR,STRNM=EZBEPORT*` (MEM); reason code JRSRCIPDistDVIPA (S78).",
         remedy: "Define the structure in the CFRM policy, with room for the sysplex, and have it rebuilt.",
         check: "The CFRM policy and the coupling facility's state are not among the members that are read.",
-        sources: "Documented (S32, S78).",
+        sources: "Documented (S32, S78). In the lab all new sockets of a system are without a port then, on z/OS those of the DVIPA.",
     },
     Page {
         code: "F13",
@@ -24,11 +24,11 @@ pub(super) const PAGES: [Page; 11] = [
             oftener.",
         cause: "The second connection of a logon goes to a port of the range. With the same range on two systems it may \
             reach the one that does not wait for it.",
-        look: "rse.env of both systems; the RSE server's log shows a port on which nobody came.",
+        look: "rse.env of both systems; the RSE server's log shows a port on which nobody came (MEM).",
         remedy: "A range of its own for each system, reserved on all of them; it needs APAR PM63379, and an rse.env for each \
             system.",
         check: "_RSE_PORTRANGE of the RSE daemons that one DVIPA distributes to.",
-        sources: "Documented (S34).",
+        sources: "Documented (S34). That a port of several ranges belongs to the first system is the lab's choice.",
     },
     Page {
         code: "F14",
@@ -37,7 +37,7 @@ pub(super) const PAGES: [Page; 11] = [
         symptom: "Some users cannot log on when many do so at once, and it works when they try again.",
         cause: "The end of the range is exclusive: 8108-8118 has ten ports, 8108-8109 one, 8108-8108 none. A port is held \
             from the server's bind to the client's connect.",
-        look: "The RSE server's log: bind failures.",
+        look: "The RSE server's log: bind failures (MEM).",
         remedy: "Ports for as many logons as may come at the same moment, and one more as the range's end.",
         check: "Ranges that hold no port (error) or one (warning). How many are enough depends on the users.",
         sources: "Documented (S31, S33).",
@@ -50,7 +50,7 @@ pub(super) const PAGES: [Page; 11] = [
             out.",
         cause: "The RSE server's second port and the CLIENT ports of Debug Manager are blocked; what is dropped is a \
             time-out, not a refusal.",
-        look: "A capture at the host: no SYN arrives.",
+        look: "A packet trace at the host: no SYN arrives (MEM).",
         remedy: "Open _RSE_PORTRANGE or the ephemeral ports, and the CLIENT port of every system, for the DVIPA.",
         check: "The firewall is not among the members that are read.",
         sources: "Documented (S21, S30).",
@@ -63,7 +63,7 @@ pub(super) const PAGES: [Page; 11] = [
             the user's own system work.",
         cause: "The client dials the session's port at the address that it logged on to. At the real address of one system \
             nobody listens on another system's CLIENT port.",
-        look: "The host name in the client's connection; `D TCPIP,,NETSTAT,CONN` shows the logon at a home address.",
+        look: "The host name in the client's connection; `D TCPIP,,NETSTAT,CONN` shows the logon at a home address (MEM).",
         remedy: "Log on at the DVIPA; distribute RSED's port at the DVIPA that distributes the CLIENT ports.",
         check: "DVIPAs that distribute CLIENT ports when none distributes RSED's port. Which address users type is not in \
             the configuration.",

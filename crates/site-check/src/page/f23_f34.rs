@@ -116,7 +116,7 @@ pub(super) const PAGES: [Page; 12] = [
         symptom: "All users of a site land on one system, and come back to it when it is to be drained.",
         cause: "The affinity is that of the client's address: users behind one NAT or jump host share it, and each logon \
             starts its timer again.",
-        look: "`D TCPIP,,NETSTAT,VCRT,DETAIL` shows the affinities; one system has all users.",
+        look: "`D TCPIP,,NETSTAT,VCRT,DETAIL` shows the affinities (S64); one system has all users.",
         remedy: "No TIMEDAFFINITY on RSED's port, or one of seconds.",
         check: "TIMEDAFFINITY on a port that RSED listens on, with several systems. A note, because NAT is not in the \
             configuration.",
@@ -128,7 +128,7 @@ pub(super) const PAGES: [Page; 12] = [
         severity: None,
         symptom: "The start of a second instance fails with a port in use, although its address is another one.",
         cause: "The procedure looks for the port in NETSTAT without the address.",
-        look: "The script of the procedure; NETSTAT shows the same port at two addresses.",
+        look: "The script of the procedure; NETSTAT shows the same port at two addresses (MEM).",
         remedy: "Compare address and port.",
         check: "Scripts are not among the members that are read.",
         sources: "Documented for Zowe (issue 2943 of zowe-install-packaging).",
@@ -140,7 +140,7 @@ pub(super) const PAGES: [Page; 12] = [
         symptom: "Nobody can log on at the DVIPA: it does not answer at all, not even to ping.",
         cause: "A DVIPA of a VIPARANGE comes into being when a server binds it. Debug Manager and RSED listen on any \
             address, so it never does; nor can VIPADISTRIBUTE name it.",
-        look: "`D TCPIP,,NETSTAT,VIPADYN` does not show the address.",
+        look: "`D TCPIP,,NETSTAT,VIPADYN` does not show the address (S70).",
         remedy: "VIPADEFINE and VIPABACKUP for the DVIPA; or PORT ... BIND for the one server that owns it.",
         check: "Members whose only DVIPAs are those of a VIPARANGE, and a VIPADISTRIBUTE for an address that is none but of \
             a VIPARANGE.",

@@ -91,7 +91,7 @@ fn ranges_alone(facts: &Facts<'_>, found: &mut Found) {
     if statements().any(|one| is_dvipa(&one.value)) || is_bound || facts.managers().next().is_none() {
         return;
     }
-    if let Some(range) = statements().find(|one| one.value == Vipa::Other("VIPARANGE")) {
+    if let Some(range) = statements().find(|one| matches!(one.value, Vipa::Range(_))) {
         let message =
             "the only DVIPAs are those of a VIPARANGE, and no PORT reservation with BIND has a server bind one";
         found.add("F33", Some(At::Member(range.place)), message.to_owned());

@@ -16,9 +16,10 @@ use addresses::Addresses;
 
 use crate::Diagnostic;
 use crate::dvipa::Dvipa;
-use crate::model::{Lpar, LparIndex, Sysplex};
+use crate::firewall::Firewall;
+use crate::model::{Lpar, LparIndex, Sysplex, Workstation};
 use crate::names::{cut, did_you_mean, is_mvs_name};
-use crate::raw::Topology;
+use crate::raw::{FirewallTable, Topology};
 use crate::symbols::{SymbolError, Symbols};
 
 /// First and last port that the lab's stacks give to a `bind` to port 0: the kernel's own default range.
@@ -54,10 +55,23 @@ impl Topology {
         let workstations = addresses::workstations(self, &addresses, &mut problems);
         share_ephemeral_ports(&mut lpars, &dvipas);
         let viparoutes = viparoutes::resolve(self, addresses.lan, &lpars, &mut problems);
+        let firewalls = firewalls(self, &lpars, &workstations, &mut problems);
         problems.none()?;
         let Addresses { lan, xcf, lan6, xcf6, .. } = addresses;
-        Ok(Sysplex { name, lan, xcf, lan6, xcf6, lpars, dvipas, viparoutes, workstations })
+        Ok(Sysplex { name, lan, xcf, lan6, xcf6, lpars, dvipas, viparoutes, workstations, firewalls })
     }
+}
+
+fn firewalls(
+    topology: &Topology,
+    lpars: &[Lpar],
+    workstations: &[Workstation],
+    problems: &mut Problems,
+) -> Vec<Firewall> {
+    let outside: Vec<&str> = workstations.iter().map(|workstation| workstation.name.as_str()).collect();
+    let hosts: Vec<&str> = lpars.iter().map(|lpar| lpar.name.as_str()).chain(outside.iter().copied()).collect();
+    let read = |table: &FirewallTable| table.read(&hosts, &outside).map_err(|found| problems.found.extend(found)).ok();
+    topology.firewall.iter().filter_map(read).collect()
 }
 
 /// SYSPLEXPORTS in the lab: each LPAR has its own part of the range. (z/OS hands out single ports from the EZBEPORT

@@ -8,7 +8,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::{NO_PORT_IN_RANGE, PerLpar, Problems, SYMBOL_MAKES_NO_PORT, Trouble, UNDEFINED_SYMBOL, expand_and};
-use crate::model::{Lpar, LparIndex, StartedTask};
+use crate::model::{Lpar, LparIndex, PortCheck, StartedTask};
 use crate::names::cut;
 use crate::ports::{exclusive_range, port, port_or_range};
 use crate::raw::{StartedTaskTable, Topology, Value};
@@ -84,6 +84,7 @@ fn foreign_keys(table: &StartedTaskTable, program: Program, problems: &mut Probl
         (Program::Server, "ports", span(&table.ports)),
         (Program::Server, "bind", span(&table.bind)),
         (Program::Server, "backlog", span(&table.backlog)),
+        (Program::Server, "port_check", span(&table.port_check)),
     ];
     let found = keys.into_iter().filter(|(of, ..)| *of != program).filter_map(|(of, key, span)| Some((of, key, span?)));
     for (of, key, span) in found {
@@ -105,6 +106,8 @@ fn wait(text: &Spanned<String>, problems: &mut Problems) -> Option<Duration> {
 /// A port that a task on this LPAR binds.
 struct UsedPort {
     port: u16,
+    /// At this address alone.
+    address: Option<IpAddr>,
     what: String,
 }
 
@@ -190,20 +193,24 @@ impl Reader<'_> {
             self.troubles.add(table.name.span(), Trouble::new(message), &self.lpar.name);
             return None;
         };
-        let mut ports = Vec::new();
-        for value in written.get_ref() {
-            let range = self.read(value.span(), &value.get_ref().0, port_or_range)?;
-            for port in range {
-                self.bind(Some(port), "a port", Some(value));
-                ports.push(port);
-            }
-        }
         let bind = match &table.bind {
             Some(text) => Some(self.read(text.span(), text.get_ref(), any_address)?),
             None => None,
         };
+        let mut ports = Vec::new();
+        for value in written.get_ref() {
+            let range = self.read(value.span(), &value.get_ref().0, port_or_range)?;
+            for port in range {
+                self.bind_at(bind.filter(|address| !address.is_unspecified()), Some(port), "a port", Some(value));
+                ports.push(port);
+            }
+        }
         let backlog = table.backlog.as_ref().map(|backlog| *backlog.get_ref());
-        Some(StartedTask::Server { name: table.name.get_ref().clone(), ports, bind, backlog })
+        let port_check = match &table.port_check {
+            Some(text) => Some(self.read(text.span(), text.get_ref(), port_check)?),
+            None => None,
+        };
+        Some(StartedTask::Server { name: table.name.get_ref().clone(), ports, bind, backlog, port_check })
     }
 
     fn port(&mut self, value: Option<&Spanned<Value>>, default: u16) -> Option<u16> {
@@ -223,11 +230,17 @@ impl Reader<'_> {
         }
     }
 
-    /// Notes that the task binds the port, and reports who has it already.
+    /// Notes that the task binds the port at any address, and reports who has it already.
     fn bind(&mut self, port: Option<u16>, key: &str, value: Option<&Spanned<Value>>) {
+        self.bind_at(None, port, key, value);
+    }
+
+    /// The same for one address: at another one somebody else may have the port.
+    fn bind_at(&mut self, address: Option<IpAddr>, port: Option<u16>, key: &str, value: Option<&Spanned<Value>>) {
         let Some(port) = port else { return };
         let name = cut(self.table.name.get_ref());
-        if let Some(other) = self.used.iter().find(|used| used.port == port) {
+        let same = |other: Option<IpAddr>| address.is_none() || other.is_none() || address == other;
+        if let Some(other) = self.used.iter().find(|used| used.port == port && same(used.address)) {
             let written = value.map(|value| value.get_ref().0.as_str()).filter(|text| text.contains('&'));
             let because = written.map(|text| format!(" (from `{}`)", cut(text))).unwrap_or_default();
             let message =
@@ -236,12 +249,17 @@ impl Reader<'_> {
             let code = (key == "CLIENT").then_some(SYMBOL_MAKES_NO_PORT);
             self.troubles.add(span, Trouble { code, ..Trouble::new(message) }, &self.lpar.name);
         }
-        self.used.push(UsedPort { port, what: format!("{key} of {name}") });
+        self.used.push(UsedPort { port, address, what: format!("{key} of {name}") });
     }
 }
 
 fn words(prm: Option<&Spanned<String>>) -> Vec<String> {
     prm.map(|prm| prm.get_ref().split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
+}
+
+fn port_check(text: &str) -> Result<PortCheck, String> {
+    let known = [PortCheck::Port, PortCheck::Socket].into_iter().find(|check| check.as_str() == text);
+    known.ok_or_else(|| format!("`{}` is no check for a port: expected `port` or `socket`", cut(text)))
 }
 
 fn any_address(text: &str) -> Result<IpAddr, String> {

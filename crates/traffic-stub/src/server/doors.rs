@@ -26,7 +26,7 @@ pub(super) struct Doors {
 impl Doors {
     /// Listens on every port.
     pub(super) fn open(config: &Config) -> Result<Self, String> {
-        let &Config { ref ports, bind, backlog } = config;
+        let &Config { ref ports, bind, backlog, port_check: _ } = config;
         let mut doors = Self { bind, backlog, ports: ports.clone(), listeners: Vec::new(), next: 0 };
         doors.open_again()?;
         doors.ports = doors.addresses().map(|address| address.port()).collect();

@@ -29,6 +29,12 @@ pub(super) fn write(source: &Source<'_>) -> String {
         let _ = write!(text, "\n[[workstation]]\nname = {}\n", string(&workstation.name));
         let _ = writeln!(text, "address = {}", string(&workstation.address.to_string()));
     }
+    for table in &source.topology.firewall {
+        text.push_str("\n[[firewall]]\n");
+        for (key, value, _) in crate::firewalls::keys(table) {
+            let _ = writeln!(text, "{key} = {value}");
+        }
+    }
     text
 }
 
@@ -84,5 +90,8 @@ fn server(text: &mut String, table: &StartedTaskTable) {
     }
     if let Some(backlog) = &table.backlog {
         let _ = writeln!(text, "backlog = {}", backlog.get_ref());
+    }
+    if let Some(check) = &table.port_check {
+        let _ = writeln!(text, "port_check = {}", string(check.get_ref()));
     }
 }

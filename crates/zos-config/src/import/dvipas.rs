@@ -65,7 +65,7 @@ fn gather(systems: &[Gathered<'_>], report: &mut Report) -> (BTreeMap<IpAddr, Dv
                     None => {
                         let message = "VIPADISTRIBUTE for a DVIPA that this profile neither defines nor backs up";
                         let help = "expected a VIPADEFINE or VIPABACKUP before it".to_owned();
-                        let has_range = gathered.profile.vipa.iter().any(|one| one.value == Vipa::Other("VIPARANGE"));
+                        let has_range = gathered.profile.vipa.iter().any(|one| matches!(one.value, Vipa::Range(_)));
                         let problem = Problem::new(distribute.dvipa.place, message).with_help(help);
                         report.problems.push(problem.with_code(has_range.then_some(DVIPA_OF_A_RANGE)));
                         continue;
@@ -108,6 +108,11 @@ impl<'p> Own<'p> {
                 Vipa::Delete(name) => own.delete(name, statement.place, report),
                 Vipa::Other(what) => {
                     report.note(NoteKind::NotCarried, statement.place, format!("{what}: the lab has none"));
+                }
+                Vipa::Range(range) => {
+                    let addresses = range.as_ref().and_then(|net| Some(format!(" {}/{}", net.address, net.bits?)));
+                    let text = format!("VIPARANGE{}: the lab has none", addresses.unwrap_or_default());
+                    report.note(NoteKind::NotCarried, statement.place, text);
                 }
                 Vipa::Distribute(_) | Vipa::Route { .. } => own.statements.push((&statement.value, statement.place)),
             }

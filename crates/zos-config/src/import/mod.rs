@@ -129,6 +129,7 @@ pub fn draft(site: &Site) -> Draft<'_> {
     distribute::write_routes(&mut toml, &systems, &addresses, &mut report);
     tasks::write(&mut toml, &systems, &addresses, &mut report);
     workstations(&mut toml, site, &systems, &addresses, &mut report);
+    firewalls(&mut toml, site);
     for system in &systems {
         not_carried(system, &mut report);
     }
@@ -223,6 +224,15 @@ fn workstations(
     toml.key("name", &string("WS1"), None);
     if let Some(found) = segments::workstation(addresses, &dvipas.collect()) {
         toml.key("address", &address(found), None);
+    }
+}
+
+fn firewalls(toml: &mut Toml<'_>, site: &Site) {
+    for table in &site.manifest.firewall {
+        toml.table("[[firewall]]");
+        for (key, text, span) in crate::firewalls::keys(table) {
+            toml.key(key, &text, site.in_manifest(span));
+        }
     }
 }
 

@@ -201,6 +201,9 @@ pub(super) fn of_table(site: &Site, table: &StartedTaskTable) -> Task {
         let port = |port: &Spanned<Value>| value(&port.get_ref().0);
         task.add("ports", list(ports.get_ref().iter().map(port)), place(ports.span()));
     }
+    if let Some(check) = &table.port_check {
+        task.add("port_check", string(check.get_ref()), place(check.span()));
+    }
     if let Some(backlog) = &table.backlog {
         task.add("backlog", backlog.get_ref().to_string(), place(backlog.span()));
     }

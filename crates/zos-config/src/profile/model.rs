@@ -144,8 +144,10 @@ pub enum Vipa {
         /// The address by which it is reached instead.
         target: Placed<IpAddr>,
     },
-    /// VIPARANGE, VIPASMPARMS: kept as its place alone.
+    /// VIPASMPARMS: kept as its place alone.
     Other(&'static str),
+    /// VIPARANGE; nothing when its operands are not understood, as the lab has no such DVIPAs anyway.
+    Range(Option<Net>),
 }
 
 /// The address of a VIPADEFINE or VIPABACKUP.

@@ -100,10 +100,22 @@ fn read(
             found.push(Placed::new(route, place));
             end(reader)?;
         }
-        "VIPARange" => found.push(Placed::new(Vipa::Other("VIPARANGE"), place)),
+        "VIPARange" => found.push(Placed::new(Vipa::Range(range(reader)), place)),
         _ => found.push(Placed::new(Vipa::Other("VIPASMPARMS"), place)),
     }
     Ok(())
+}
+
+/// VIPARANGE's `mask address`, behind options.
+fn range(reader: &mut Reader<'_, '_>) -> Option<Net> {
+    while let Some(word) = reader.peek() {
+        reader.skip();
+        if let (Ok(bits), Some(address)) = (word.mask("the subnet mask"), reader.peek()) {
+            let address = address.ipv4("the address of the range").ok()?.into();
+            return Some(Net { address, bits: Some(bits) });
+        }
+    }
+    None
 }
 
 /// No word may be left.

@@ -12,12 +12,15 @@
 //!
 //! [[workstation]]
 //! name = "WS1"
+//!
+//! [[firewall]]
+//! allow = [4035]                # and nothing else of what workstations say
 //! ```
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use sysplex::raw::{Spanned, StartedTaskTable, Value, WorkstationTable};
+use sysplex::raw::{FirewallTable, Spanned, StartedTaskTable, Value, WorkstationTable};
 
 /// The whole file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -44,6 +47,9 @@ pub struct Manifest {
     pub started_task: Vec<StartedTaskTable>,
     /// The workstations; without the key the lab makes one.
     pub workstation: Option<Vec<WorkstationTable>>,
+    /// The firewalls before the sysplex, as a topology has them.
+    #[serde(default)]
+    pub firewall: Vec<FirewallTable>,
 }
 
 /// `[[system]]`.

@@ -26,6 +26,9 @@ const MOST: u64 = 256 << 20;
 pub struct Case {
     /// What was built.
     pub sysplex: Sysplex,
+    /// What of the site's members is not in it, a line each with its place.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// What went wrong.
     pub failure: Failure,
     /// What the scenario did until then, the failed step included.

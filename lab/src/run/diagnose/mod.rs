@@ -7,7 +7,10 @@ mod case;
 mod debug_manager;
 mod failure;
 mod hub;
+mod logon;
+mod ports;
 mod registration;
+mod rse;
 #[cfg(test)]
 mod sample;
 
@@ -45,6 +48,7 @@ type Rule = fn(&Case) -> Option<Cause>;
 
 /// Looks for a known cause.
 pub fn diagnose(case: &Case) -> Option<Cause> {
-    let families: [&[Rule]; 3] = [debug_manager::RULES, hub::RULES, registration::RULES];
+    let families: [&[Rule]; 6] =
+        [debug_manager::RULES, hub::RULES, registration::RULES, rse::RULES, logon::RULES, ports::RULES];
     families.into_iter().flatten().find_map(|rule| rule(case))
 }
