@@ -99,6 +99,23 @@ fn two_lpars_with_one_address_are_refused() {
 }
 
 #[test]
+fn what_the_network_is_to_do_must_be_something_it_does() {
+    let step = r#"submit = { job = "EQATST", on = "LPAR2", user = "IBMUSER" }"#;
+    for (instead, words) in [
+        (r#"router = { on = "WS2", to = "10.10.10.1", path = "kept" }"#, ["`WS2`", "did you mean `WS1`?"]),
+        (r#"router = { on = "WS1", to = "10.10.10.2", path = "kept" }"#, ["no DVIPA `10.10.10.2`", "10.10.10.1"]),
+        (r#"router = { on = "WS1", to = "10.10.10.1", path = "old" }"#, ["no path `old`", "kept, new"]),
+        (r#"filter = { on = "WS1", icmp = "echo" }"#, ["no ICMP message `echo`", "fragmentation-needed"]),
+        (
+            r#"calls = { from = "WS1", to = "10.10.10.1:4035", count = 1, hold = true, put = "1KiB" }"#,
+            ["more than one of", "`put`"],
+        ),
+    ] {
+        assert_says(&refused(step, instead), "scenario.toml:6:", &words);
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let message = said(Path::new("scenarios/figure5.toml"), 2);
     assert!(message.contains("scenarios/figure5.toml"), "{message}");

@@ -1,6 +1,7 @@
 //! The sysplex group: who is in it, who owns which DVIPA, and what operators have asked. A state machine without a clock.
 
 mod responsive;
+mod unheard;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -143,6 +144,7 @@ impl Group {
         listeners.retain(|lpar, _| self.up.contains(lpar));
         let before = std::mem::replace(&mut self.state.tsr, tsr);
         (self.state.listeners, self.state.active) = (listeners, active);
+        self.forget_closed();
         let mut messages = responsive::messages(&before, &self.state, |lpar| self.name(lpar));
         messages.extend(self.settle());
         // Only here: elsewhere it is not known who has connections, because nobody may have wanted to know.
@@ -236,6 +238,9 @@ impl Group {
             (_, true) => ports.iter().filter(|port| quiesced.ports.insert(**port)).count() > 0,
             (_, false) => ports.iter().filter(|port| quiesced.ports.remove(port)).count() > 0,
         };
+        if !stop {
+            self.hear_of(on, &ports);
+        }
         let (done, name) = (if stop { "quiesced" } else { "active" }, self.name(on));
         if changed { Ok(()) } else { Err(format!("it is {done} on {name} already")) }
     }
@@ -327,6 +332,7 @@ impl Group {
             Some(new) => {
                 self.quiescing.remove(&(address, new));
                 if let Some(old) = before {
+                    self.lose_ports(dvipa);
                     let text = format!("EZZ8301I VIPA {address} TAKEN OVER FROM TCPIP ON {}", self.name(old));
                     messages.push(Message { on: new, text });
                 }

@@ -26,6 +26,8 @@ pub struct State {
     pub active: BTreeMap<(LparIndex, SocketAddr), u32>,
     /// HOTSTANDBY: who took the connections to a DVIPA's port last.
     pub standby: BTreeMap<SocketAddr, LparIndex>,
+    /// Dynamic ports that a target has bound and the owner has not heard of, by a defect.
+    pub unheard: BTreeSet<(LparIndex, SocketAddr)>,
 }
 
 /// What `VARY TCPIP,,SYSPLEX,QUIESCE` took from distribution on one LPAR.
@@ -157,7 +159,11 @@ impl Planner<'_> {
         let state = self.state;
         let quiesced = state.quiesced.get(&target).is_some_and(|q| q.target || q.ports.contains(&port));
         let sockets = state.listeners.get(&target).map(Vec::as_slice).unwrap_or_default();
-        state.members.contains(&target) && !quiesced && sockets.iter().any(|s| takes(*s, self.dvipa.address, port))
+        let unheard = state.unheard.contains(&(target, SocketAddr::new(self.dvipa.address, port)));
+        !unheard
+            && state.members.contains(&target)
+            && !quiesced
+            && sockets.iter().any(|s| takes(*s, self.dvipa.address, port))
     }
 
     fn shares(&self, method: Method, ready: &[&Target], port: u16) -> Vec<Share> {

@@ -63,6 +63,13 @@ impl Tsr {
         Self { tcsr: if reachable { 100 } else { 0 }, cer, sef }
     }
 
+    /// As a stack says it that has the defect of SHAREPORT: half of the server's efficiency (by how much it is too low was not found
+    /// documented).
+    #[must_use]
+    pub fn too_low(self) -> Self {
+        Self { sef: self.sef / 2, ..self }
+    }
+
     /// The product, in percent.
     pub fn percent(self) -> u8 {
         let product = u32::from(self.tcsr) * u32::from(self.cer) * u32::from(self.sef) / 10_000;

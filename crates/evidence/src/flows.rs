@@ -13,7 +13,7 @@ const MOST: usize = 65_536;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Arrived.
+    /// Arrived, for the host.
     In,
     /// Left.
     Out,

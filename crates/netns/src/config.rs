@@ -10,7 +10,7 @@ use crate::Batch;
 pub struct Route {
     /// Destination; `0.0.0.0/0` or `::/0` is the default route.
     pub to: (IpAddr, u8),
-    /// Gateway; without one, the destination is the host itself.
+    /// Gateway; without one, the destination is the host itself, or who is on the link.
     pub via: Option<IpAddr>,
     /// The address that connections have which are made by this route and are not bound to one.
     pub source: Option<IpAddr>,
@@ -18,6 +18,12 @@ pub struct Route {
     pub link: u32,
     /// Routing table; 254 is the main one.
     pub table: u32,
+    /// Without a gateway: the destination is whoever is on the link, not the host itself.
+    pub on_link: bool,
+    /// Longest packet that goes this way, in bytes; by default the link's.
+    pub mtu: Option<u32>,
+    /// The maximum segment size that connections by this route tell the other side; by default what fits the MTU.
+    pub advmss: Option<u32>,
 }
 
 /// One policy rule. The default is for all packets of IPv4.

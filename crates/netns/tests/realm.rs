@@ -167,7 +167,16 @@ async fn what_was_made_is_read(network: &Network) {
         let mut batch = Batch::default();
         batch.address(2, ipv6, 128);
         for to in [(Ipv4Addr::UNSPECIFIED.into(), 0), (Ipv4Addr::new(10, 20, 0, 0).into(), 16)] {
-            batch.route(&Route { to, via: Some(via), source: None, link: 2, table: 1002 });
+            batch.route(&Route {
+                to,
+                via: Some(via),
+                source: None,
+                link: 2,
+                table: 1002,
+                on_link: false,
+                mtu: None,
+                advmss: None,
+            });
         }
         batch.commit(&mut Batch::socket()?).map_err(std::io::Error::other)?;
         read()

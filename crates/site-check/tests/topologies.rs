@@ -245,5 +245,5 @@ fn in_the_sites_of_the_field_catalogue_the_mistake_is_found_and_nothing_else() {
         assert_eq!(codes, right.into_iter().collect(), "{name}");
         *(if right.is_some() { &mut broken } else { &mut cured }) += 1;
     }
-    assert!(broken >= 9 && cured >= 5, "{broken} broken, {cured} cured");
+    assert!(broken >= 20 && cured >= 8, "{broken} broken, {cured} cured");
 }

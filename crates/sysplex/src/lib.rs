@@ -15,6 +15,7 @@ mod names;
 mod ports;
 pub mod raw;
 mod resolve;
+mod stack;
 pub mod symbols;
 mod uniform;
 
@@ -23,3 +24,4 @@ pub use dvipa::{Backup, Distribute, Dvipa, Method, Moveable, NoTarget, Ports, Ta
 pub use firewall::{Denial, Firewall};
 pub use model::{LARGEST_SYSPLEX, Lpar, LparIndex, PortCheck, StartedTask, Sysplex, Workstation};
 pub use names::did_you_mean;
+pub use stack::{Defect, Stack};

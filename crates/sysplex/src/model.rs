@@ -1,6 +1,6 @@
 //! The sysplex as the lab builds it: plain values, nothing left to resolve.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::ops::{Range, RangeInclusive};
@@ -13,6 +13,7 @@ use crate::Diagnostic;
 use crate::dvipa::Dvipa;
 use crate::firewall::Firewall;
 use crate::raw::Topology;
+use crate::stack::{Defect, Stack};
 use crate::symbols::Symbols;
 
 /// The most LPARs that one sysplex can have: 32, as on z/OS.
@@ -69,6 +70,9 @@ pub struct Sysplex {
     pub workstations: Vec<Workstation>,
     /// The firewalls between hosts, usually before the workstations.
     pub firewalls: Vec<Firewall>,
+    /// Defects of z/OS that the stacks have.
+    #[serde(default)]
+    pub defects: BTreeSet<Defect>,
 }
 
 impl Sysplex {
@@ -99,6 +103,12 @@ impl Sysplex {
     /// The LPAR with this name (SYSNAME).
     pub fn lpar_named(&self, name: &str) -> Option<&Lpar> {
         self.lpars.iter().find(|lpar| lpar.name == name)
+    }
+
+    /// Is this LPAR's responsiveness for this port too low, by a defect?
+    pub fn lowers_tsr(&self, lpar: LparIndex, port: u16) -> bool {
+        let is_shared = |lpar: &Lpar| lpar.stack.shareports.contains(&port);
+        self.defects.contains(&Defect::SharePortTsr) && self.lpar(lpar).is_some_and(is_shared)
     }
 
     /// Is there a DVIPA of IPv6? Only then do hosts have IPv6 addresses.
@@ -138,6 +148,9 @@ pub struct Lpar {
     pub ephemeral: RangeInclusive<u16>,
     /// What runs here, in the order of the topology.
     pub tasks: Vec<StartedTask>,
+    /// Options of its stack.
+    #[serde(default)]
+    pub stack: Stack,
 }
 
 /// A started task with its parameters, symbols resolved.

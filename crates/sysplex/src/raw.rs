@@ -49,6 +49,8 @@ pub struct SysplexTable {
     pub lan6: Option<Spanned<String>>,
     /// The XCF segment of IPv6, by default `fd00:9::/64`.
     pub xcf6: Option<Spanned<String>>,
+    /// Defects of z/OS that the stacks have, such as `"PI08005"`; none by default.
+    pub defects: Option<Vec<Spanned<String>>>,
 }
 
 /// `[[lpar]]`.
@@ -69,6 +71,22 @@ pub struct LparTable {
     /// The weights that WLM gives to servers on this system, by port (DISTMETHOD SERVERWLM); others have the system's.
     #[serde(default)]
     pub server_wlm: BTreeMap<Spanned<String>, Spanned<u8>>,
+    /// Options of its stack.
+    #[serde(default)]
+    pub stack: StackTable,
+}
+
+/// `[lpar.stack]`: PORT ... BIND, PORT ... SHAREPORT and GLOBALCONFIG ADJUSTDVIPAMSS.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackTable {
+    /// BIND: by port, the address that a server gets which binds any.
+    #[serde(default)]
+    pub bind: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// SHAREPORT: ports.
+    pub shareport: Option<Vec<Spanned<u16>>>,
+    /// `AUTO` (the default), `ALL` or `NONE`.
+    pub adjust_dvipa_mss: Option<Spanned<String>>,
 }
 
 /// `[[viparoute]]`: VIPAROUTE DEFINE.

@@ -1,6 +1,6 @@
 //! A sysplex of any size without a topology file, for benchmarks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use crate::dvipa::{Distribute, Dvipa, Method, Moveable, NoTarget, Ports, Target};
 use crate::model::{LARGEST_SYSPLEX, Lpar, LparIndex, StartedTask, Sysplex, Workstation};
 use crate::resolve::share_ephemeral_ports;
+use crate::stack::Stack;
 use crate::symbols::Symbols;
 
 /// CLIENT ports start here: away from HOST 5336 and HUBPORT 5337.
@@ -63,6 +64,7 @@ impl Sysplex {
                 address6: Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, 101),
             }],
             firewalls: Vec::new(),
+            defects: BTreeSet::new(),
         }
     }
 }
@@ -98,6 +100,7 @@ fn lpar(index: LparIndex, sysplex: &str) -> Lpar {
             },
             StartedTask::Rsed { name: "RSED".to_owned(), port: 4035, port_range: None },
         ],
+        stack: Stack::default(),
         name,
     }
 }

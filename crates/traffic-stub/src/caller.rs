@@ -58,6 +58,11 @@ pub enum Then {
         /// Stays open until every call of the series has received its bytes.
         hold: bool,
     },
+    /// Sends bytes.
+    Put {
+        /// How many.
+        bytes: u64,
+    },
 }
 
 /// Most calls that can be placed in one series.
@@ -103,7 +108,7 @@ pub async fn run(config: Config, emitter: &Emitter, mut orders: mpsc::Receiver<C
         Then::Hold => {
             let Some(CallerOrder::Finish) = orders.recv().await else { return };
         }
-        Then::Get { .. } => while all_received.recv().await.is_some() {},
+        Then::Get { .. } | Then::Put { .. } => while all_received.recv().await.is_some() {},
         Then::Leave | Then::Keep(_) => {}
     }
     let _ = finish.send(true);

@@ -91,6 +91,9 @@ pub(crate) struct Call {
     /// How many bytes a second each call receives; 0 is as fast as it goes
     #[arg(long, value_name = "BYTES_PER_S", default_value_t = 0, requires = "get")]
     rate: u64,
+    /// Each call sends so many bytes after its greeting; the process ends when all have been taken
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["get", "keep", "hold"])]
+    put: Option<u64>,
     /// Keep each call open for so long after its greeting
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with = "get")]
     keep: Option<Duration>,
@@ -126,6 +129,9 @@ impl Call {
     }
 
     fn then(&self) -> Then {
+        if let Some(bytes) = self.put {
+            return Then::Put { bytes };
+        }
         match (self.get, self.keep) {
             (Some(bytes), _) => Then::Get { bytes, rate: self.rate, hold: self.hold },
             (None, Some(time)) => Then::Keep(time),
@@ -192,6 +198,7 @@ mod tests {
         for (more, then) in [
             ("", Then::Leave),
             ("--keep 1s", Then::Keep(second)),
+            ("--put 7", Then::Put { bytes: 7 }),
             ("--hold", Then::Hold),
             ("--get 7", Then::Get { bytes: 7, rate: 0, hold: false }),
             ("--get 7 --rate 9 --hold", Then::Get { bytes: 7, rate: 9, hold: true }),

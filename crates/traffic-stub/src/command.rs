@@ -12,6 +12,8 @@ const SHOWN: usize = 60;
 pub enum Command {
     /// `get <bytes> <bytes-per-second or 0> <seed>`: send me bytes.
     Get(Get),
+    /// `put <bytes> <seed>`: here are bytes; the answer, once all have come, is `250 <bytes>`.
+    Put(Put),
     /// `bye`: the conversation is over.
     Bye,
 }
@@ -23,6 +25,15 @@ pub struct Get {
     pub bytes: u64,
     /// How many in a second; 0: as fast as they are taken.
     pub rate: u64,
+    /// Which ([`crate::bytes::Bytes::new`]).
+    pub seed: u64,
+}
+
+/// Which bytes come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// How many.
+    pub bytes: u64,
     /// Which ([`crate::bytes::Bytes::new`]).
     pub seed: u64,
 }
@@ -40,7 +51,11 @@ pub fn parse(line: &[u8]) -> Result<Command, String> {
             rate: number("rate", rate)?,
             seed: number("seed", seed)?,
         })),
-        _ => Err(format!("found `{}`, expected `get <bytes> <bytes-per-second or 0> <seed>` or `bye`", shown(line))),
+        [b"put", bytes, seed] => Ok(Command::Put(Put { bytes: number("bytes", bytes)?, seed: number("seed", seed)? })),
+        _ => Err(format!(
+            "found `{}`, expected `get <bytes> <bytes-per-second or 0> <seed>`, `put <bytes> <seed>` or `bye`",
+            shown(line)
+        )),
     }
 }
 
@@ -60,6 +75,7 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Get(Get { bytes, rate, seed }) => write!(f, "get {bytes} {rate} {seed}"),
+            Self::Put(Put { bytes, seed }) => write!(f, "put {bytes} {seed}"),
             Self::Bye => write!(f, "bye"),
         }
     }
@@ -95,7 +111,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(bytes: u64, rate: u64, seed: u64) {
-            for command in [Command::Get(Get { bytes, rate, seed }), Command::Bye] {
+            for command in [Command::Get(Get { bytes, rate, seed }), Command::Put(Put { bytes, seed }), Command::Bye] {
                 let line = command.to_string();
                 prop_assert!(line.len() <= MAX_LINE);
                 prop_assert_eq!(parse(line.as_bytes()), Ok(command));

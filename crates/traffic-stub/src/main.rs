@@ -94,7 +94,7 @@ fn within_bounds(to: &[SocketAddr]) -> Result<(), String> {
 /// How many connections must be there at the same time. Calls that are kept for a time may need more.
 fn most_open(config: &caller::Config) -> u64 {
     match config.then {
-        Then::Hold | Then::Get { .. } => config.count.into(),
+        Then::Hold | Then::Get { .. } | Then::Put { .. } => config.count.into(),
         Then::Leave | Then::Keep(_) => config.parallel.min(config.count).into(),
     }
 }

@@ -59,6 +59,24 @@ fn every_topology_of_the_scenarios() {
     assert!(count >= 5, "{count} topologies in {}", directory.display());
 }
 
+#[test]
+fn options_of_the_stacks_and_defects() {
+    let text = r#"
+        [sysplex]
+        defects = ["PI08005", "SHAREPORT-TSR"]
+        [[lpar]]
+        name = "SYS1"
+        stack = { bind = { 5335 = "10.10.10.11", 4035 = "10.10.10.1" }, shareport = [4035, 8000] }
+        [[lpar]]
+        name = "SYS2"
+        stack = { adjust_dvipa_mss = "NONE" }
+        [[dvipa]]
+        address = "10.10.10.1"
+        owner = "SYS1"
+    "#;
+    assert_identity("stacks", text);
+}
+
 /// Scenarios of the distributor have their sysplex in themselves, as `plex`.
 #[test]
 fn every_sysplex_inside_a_scenario() {

@@ -75,6 +75,7 @@ pub(super) fn idle(sysplex: &Sysplex, on: u32) -> Facts {
             up: all.clone(),
             members: all,
             dvipas: status.map(|status| (dvipa.address, status)).into_iter().collect(),
+            ..Standing::default()
         },
     }
 }

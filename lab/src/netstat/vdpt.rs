@@ -64,7 +64,7 @@ pub fn rows(sysplex: &Sysplex, facts: &Facts) -> Vec<Row> {
     }
     found.sort_by_key(|(dest, ..)| *dest); // stable: targets in the order of DESTIP
     let dests: BTreeSet<SocketAddr> = found.iter().map(|(dest, ..)| *dest).collect();
-    let tsr = responsiveness(&dests, &facts.listeners, &facts.connections, |dest, target| {
+    let tsr = responsiveness(sysplex, &dests, &facts.listeners, &facts.connections, |dest, target| {
         facts.reaches(sysplex, target, dest.is_ipv6())
     });
     let row = |(dest, statement, target): (SocketAddr, &Distribute, &Target)| {
@@ -111,7 +111,7 @@ fn row(
         target: name,
         dest_xcf,
         total_conn,
-        rdy: facts.ready(target.lpar, dest),
+        rdy: if facts.standing.unheard.contains(&(target.lpar, dest)) { 0 } else { facts.ready(target.lpar, dest) },
         wlm,
         tsr: tsr.percent(),
         tcsr: tsr.tcsr,

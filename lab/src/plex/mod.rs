@@ -2,6 +2,7 @@
 
 mod distribution;
 mod firewalls;
+mod gre;
 pub mod journal;
 pub mod logs;
 mod network;
@@ -25,6 +26,7 @@ pub use distribution::{
 use journal::{Journal, TaskExit};
 use logs::Logs;
 pub(crate) use network::host_prefix;
+pub(crate) use network::lan_mac;
 pub use network::{LAN, LAN_LINK, LOOPBACK, XCF, XCF_LINK};
 use tasks::{Exits, Starter, TaskHandle};
 
@@ -211,7 +213,7 @@ impl Plex {
             others.into_iter().partition(|(_, task)| matches!(task, StartedTask::Server { port_check: Some(_), .. }));
         for group in [primaries, others, checkers] {
             for (lpar, task) in &group {
-                let handle = self.start(&lpar.name, task.name(), tasks::started_task(task)).await?;
+                let handle = self.start(&lpar.name, task.name(), tasks::started_task(lpar, task)).await?;
                 self.started.push(handle);
             }
             for (lpar, task) in &group {
@@ -228,7 +230,7 @@ impl Plex {
     pub async fn start_again(&mut self, lpar: &Lpar, task: &StartedTask, within: Duration) -> Result<(), PlexError> {
         let since = monotonic_ns();
         self.started.retain(|handle| handle.system != lpar.name || handle.name != task.name());
-        let handle = self.start(&lpar.name, task.name(), tasks::started_task(task)).await?;
+        let handle = self.start(&lpar.name, task.name(), tasks::started_task(lpar, task)).await?;
         self.started.push(handle);
         self.wait_until_ready(lpar, task, within, since).await?;
         self.distribution.settle().await

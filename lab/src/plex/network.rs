@@ -8,6 +8,7 @@ use netns::{Batch, LinkConf, NetConfig, NetNs, Route, Rule, Veth};
 use std::os::fd::AsFd;
 use sysplex::{Dvipa, Lpar, Sysplex, Workstation};
 
+use super::gre;
 use super::own_calls::{self, Ways};
 
 /// Index of the loopback in every host.
@@ -65,7 +66,7 @@ pub(super) fn unplug(lpar: &Lpar) -> io::Result<()> {
 
 /// The hardware address of a host on the LAN: known, so that it can be set again, which makes the kernel announce the host's
 /// addresses.
-pub(super) fn lan_mac(position: usize) -> [u8; 6] {
+pub(crate) fn lan_mac(position: usize) -> [u8; 6] {
     let [high, low] = u16::try_from(position + 1).unwrap_or(u16::MAX).to_be_bytes();
     [2, 0, 0, 1, high, low]
 }
@@ -119,6 +120,7 @@ fn lpar_config(sysplex: &Sysplex, (places, ways): (&Places, &Ways), lpar: &Lpar,
         config.routes.push(route);
         config.rules.extend(rules);
     }
+    gre::adjust(&mut config, sysplex, lpar);
     let is_here = |dvipa: &Dvipa| dvipa.may_be_owned_by(lpar.index) || dvipa.has_target(lpar.index);
     if sysplex.dvipas.iter().any(is_here) {
         local_later(&mut config, false);
@@ -151,7 +153,9 @@ fn forwarding(config: &mut NetConfig, routes: &[MarkRoute], any: IpAddr) {
             Segment::Xcf => XCF_LINK,
         };
         config.rules.push(Rule { priority: mark, mark: Some(mark), table, ipv6, ..Rule::default() });
-        config.routes.push(Route { to: (any, 0), via: Some(route.gateway), source: None, link, table });
+        let mtu = (route.by == Segment::Lan).then_some(gre::ROOM);
+        let (to, via) = ((any, 0), Some(route.gateway));
+        config.routes.push(Route { to, via, source: None, link, table, on_link: false, mtu, advmss: None });
     }
 }
 

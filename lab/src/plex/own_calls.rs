@@ -72,7 +72,16 @@ pub(super) fn routing(sysplex: &Sysplex, lpar: &Lpar, address: IpAddr, way: &Way
     let gateway = sysplex.lpar(way.owner).filter(|owner| owner.index != lpar.index);
     let via = gateway.map(|owner| if ipv6 { owner.xcf6.into() } else { owner.xcf.into() });
     let link = if via.is_some() { XCF_LINK } else { LOOPBACK };
-    let route = Route { to: (address, host_prefix(address)), via, source: Some(home), link, table };
+    let route = Route {
+        to: (address, host_prefix(address)),
+        via,
+        source: Some(home),
+        link,
+        table,
+        on_link: false,
+        mtu: None,
+        advmss: None,
+    };
 
     let rule = |priority, table| Rule { priority, table, own: true, to: Some(address), ipv6, ..Rule::default() };
     let mut rules = vec![rule(LEAVES, table)];

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use evidence::{EVENTS_ENV, TASK_ENV};
 use netns::{BIN_DIR, Host, HostError, Running, Task};
-use sysplex::StartedTask;
+use sysplex::{Lpar, StartedTask};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
@@ -26,8 +26,8 @@ const LONGEST_LINE: u64 = 64 * 1024;
 /// Where an LPAR keeps its name/token pairs.
 pub const RUN_DIR: &str = "/run/zos";
 
-/// The command line of a started task.
-pub fn started_task(task: &StartedTask) -> Vec<String> {
+/// The command line of a started task on this LPAR.
+pub fn started_task(lpar: &Lpar, task: &StartedTask) -> Vec<String> {
     let mut argv = Vec::new();
     match task {
         StartedTask::DebugManager { client, host, hub, wait, prm, name: _ } => {
@@ -35,6 +35,7 @@ pub fn started_task(task: &StartedTask) -> Vec<String> {
             if let Some(hub) = hub {
                 argv.extend([format!("HUBIP={}", hub.ip()), format!("HUBPORT={}", hub.port())]);
             }
+            argv.extend(lpar.stack.binds.get(client).map(|bind| format!("CLIENTIP={bind}")));
             argv.extend(wait.map(|wait| format!("WAIT={}", wait.as_secs_f64())));
             argv.extend(prm.iter().cloned());
         }
@@ -47,7 +48,9 @@ pub fn started_task(task: &StartedTask) -> Vec<String> {
         StartedTask::Server { ports, bind, backlog, port_check, name: _ } => {
             argv.extend([program("traffic-stub"), "serve".into()]);
             argv.extend(ports.iter().flat_map(|port| ["--port".into(), port.to_string()]));
-            argv.extend(bind.iter().flat_map(|bind| ["--bind".into(), bind.to_string()]));
+            // PORT ... BIND is for servers that bind any address.
+            let bind = bind.as_ref().or_else(|| ports.iter().find_map(|port| lpar.stack.binds.get(port)));
+            argv.extend(bind.into_iter().flat_map(|bind| ["--bind".into(), bind.to_string()]));
             argv.extend(backlog.iter().flat_map(|backlog| ["--backlog".into(), backlog.to_string()]));
             argv.extend(port_check.iter().flat_map(|check| ["--port-check".into(), check.as_str().into()]));
         }

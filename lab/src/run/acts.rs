@@ -10,11 +10,11 @@ use rustix::process::Signal;
 use sysplex::{LparIndex, Sysplex};
 use tokio::time::Instant;
 
-use super::agreement;
 use super::diagnose::Failure;
 use super::logons;
 use super::result::Proof;
 use super::steps::{Stage, StepError};
+use super::{agreement, network};
 use crate::netstat;
 use crate::plex::{PlexError, tasks};
 use crate::scenario::Symptom;
@@ -29,6 +29,7 @@ pub(super) fn describe(act: &Act, sysplex: &Sysplex) -> String {
                 Then::Bye | Then::Keep(_) => "",
                 Then::Hold => ", which stay",
                 Then::Get { .. } => ", which receive",
+                Then::Put { .. } => ", which send",
             };
             format!("{} calls from {} to {}{then}", calls.count, calls.from, calls.to)
         }
@@ -46,6 +47,7 @@ pub(super) fn describe(act: &Act, sysplex: &Sysplex) -> String {
         Act::Netstat { on, request, .. } => format!("NETSTAT {request} on {}", name(*on)),
         Act::Assert(assertion) => assertion.describe(),
         Act::Capture { name, field, of } => format!("${name} is {field} of {}", of.describe()),
+        Act::Network(act) => network::describe(act),
         Act::Agreement { dvipa, rounds, .. } => {
             format!("the VCRT of {dvipa} agrees with the targets' sockets, {rounds} times")
         }
@@ -86,6 +88,7 @@ impl Stage<'_> {
             }
             Act::Assert(assertion) => self.assert(assertion, within).await,
             Act::Capture { name, field, of } => self.capture(name, field, of, within).await,
+            Act::Network(act) => self.network(act).await,
             Act::Agreement { dvipa, rounds, at_least } => self.agreement(*dvipa, *rounds, *at_least).await,
             Act::Logons(logons) => self.logons(logons, within).await,
             Act::Users(on) => self.users(on),

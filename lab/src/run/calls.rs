@@ -74,12 +74,12 @@ impl Stage<'_> {
                     seen.answers.len(),
                     seen.failures.len()
                 );
-                return Err(Failure::new(Symptom::StepTimedOut, what).into());
+                return Err(Failure::new(Symptom::StepTimedOut, what).to(calls.to).into());
             }
         }
         let seen = self.plex.journal.look(|view| outcome(view, &calls.name));
-        check_failures(calls, &seen)?;
-        check_places(calls, &seen, &self.plex.sysplex)?;
+        check_failures(calls, &seen).map_err(|failure| failure.to(calls.to))?;
+        check_places(calls, &seen, &self.plex.sysplex).map_err(|failure| failure.to(calls.to))?;
         let proofs = self.proofs_of(calls, &seen, &before).await?;
         Ok(self.must_all_be_shown(proofs)?)
     }
@@ -196,7 +196,7 @@ impl Stage<'_> {
         });
         let Some((complete, failed)) = ended.await else {
             let what = format!("{} have not ended within {}", calls.name, humantime::format_duration(within));
-            return Err(Failure::new(Symptom::StepTimedOut, what).into());
+            return Err(Failure::new(Symptom::StepTimedOut, what).to(calls.to).into());
         };
         if failed == finish.lost {
             return Ok(());
@@ -208,7 +208,7 @@ impl Stage<'_> {
             "of {} calls {complete} were whole and {failed} lost, expected {} lost{why}",
             calls.count, finish.lost
         );
-        Err(Failure::new(Symptom::CallsFailed, what).into())
+        Err(Failure::new(Symptom::CallsFailed, what).to(calls.to).into())
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) fn callers(calls: &Calls) -> Vec<String> {
         Then::Get { bytes, rate } => {
             argv.extend(["--get".into(), bytes.to_string(), "--rate".into(), rate.to_string()]);
         }
+        Then::Put { bytes } => argv.extend(["--put".into(), bytes.to_string()]),
     }
     [program("traffic-stub")].into_iter().chain(argv).collect()
 }

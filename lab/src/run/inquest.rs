@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use distributor::Quiesced;
 use sysplex::LparIndex;
 
-use super::diagnose::{Carried, Case, Distributed, Failure};
+use super::diagnose::{self, Carried, Case, Distributed, Failure, Group};
 use super::result::StepSeen;
 use super::snapshot::incomplete;
 use crate::netstat;
@@ -25,9 +26,11 @@ pub(super) async fn take(plex: &mut Plex, notes: &[String], failure: Failure, do
         owners: BTreeMap::new(),
         carried: Vec::new(),
         missing: Vec::new(),
+        group: Group::default(),
         events,
     };
     sockets(plex, &mut case);
+    group(plex, &mut case).await;
     tables(plex, &mut case).await;
     match plex.recorder.flows() {
         Ok(flows) => {
@@ -49,6 +52,26 @@ fn sockets(plex: &Plex, case: &mut Case) {
                 case.connections.insert(name.clone(), connections);
             }
             Err(e) => case.missing.push(format!("sockets of {name}: {e}")),
+        }
+    }
+}
+
+/// What the group says of each system that is up: D TCPIP,,SYSPLEX,VIPADYN shows as much of DVIPAs.
+async fn group(plex: &Plex, case: &mut Case) {
+    for lpar in &plex.sysplex.lpars {
+        match plex.distribution.status(lpar.index).await {
+            Ok(standing) if standing.up.contains(&lpar.index) => {
+                for (dvipa, status) in standing.dvipas {
+                    let of_dvipa = case.group.status.entry(dvipa.to_string()).or_default();
+                    of_dvipa.insert(lpar.name.clone(), format!("{status:?}"));
+                }
+                let Quiesced { target, ports } = standing.quiesced;
+                if target || !ports.is_empty() {
+                    case.group.quiesced.insert(lpar.name.clone(), diagnose::Quiesced { target, ports });
+                }
+            }
+            Ok(_) => {}
+            Err(e) => case.missing.push(format!("how {} stands in the group: {e}", lpar.name)),
         }
     }
 }

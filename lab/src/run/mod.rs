@@ -14,6 +14,7 @@ mod hostile;
 mod inquest;
 mod logons;
 pub mod memory;
+mod network;
 mod progress;
 pub mod proofs;
 pub mod result;
@@ -73,6 +74,8 @@ pub fn run(scenario: &Scenario, backend: &Known, options: &Options) -> Result<Sc
     let out = options.out.as_ref().map(|out| out.join(format!("{}-{name}", scenario.name)));
     if let Some(out) = &out {
         std::fs::create_dir_all(out).map_err(|error| RunError::Out { path: out.clone(), error })?;
+        // That of an earlier run would be taken for this one's.
+        let _ = std::fs::remove_file(out.join(diagnose::CASE));
     }
     if options.progress {
         crate::note!("{} on {name}: {}", scenario.name, scenario.title);

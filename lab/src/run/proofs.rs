@@ -82,7 +82,7 @@ pub fn of_handoff(sysplex: &Sysplex, link: &Link, snapshot: &Snapshot) -> Vec<Pr
             }
         }
     }
-    proofs.push(path_in(link, snapshot));
+    proofs.push(path_in(sysplex, link, snapshot));
     proofs.push(path_out(link, snapshot));
     if sysplex.dvipa(link.dvipa.ip()).is_some() {
         let claim = format!("the distributor sent the engine's connection to {}", link.on);
@@ -177,7 +177,7 @@ fn never_connected(link: &Link, snapshot: &Snapshot, lpar: &Lpar, task: &str, po
     Proof { claim, ok, source: "capture, sock_diag and /proc".into(), shown }
 }
 
-fn path_in(link: &Link, snapshot: &Snapshot) -> Proof {
+fn path_in(sysplex: &Sysplex, link: &Link, snapshot: &Snapshot) -> Proof {
     let Link { on, owner, client, dvipa, .. } = link;
     let flow = |system: &str, interface: &str, direction| {
         let (system, interface) = (system.to_owned(), interface.to_owned());
@@ -192,14 +192,17 @@ fn path_in(link: &Link, snapshot: &Snapshot) -> Proof {
         );
         (claim, vec![("LAN in", arrived)], vec![(owner.as_str(), XCF)])
     } else {
+        let by_viparoute = sysplex.lpar_named(on).is_some_and(|lpar| sysplex.viparoutes.contains_key(&lpar.xcf));
+        let (segment, by, other) = if by_viparoute { ("the LAN", LAN, XCF) } else { ("XCF", XCF, LAN) };
         let claim = format!(
-            "the workstation's packets for port {} crossed XCF from {owner} to {on}, source and destination unchanged",
+            "the workstation's packets for port {} crossed {segment} from {owner} to {on}, source and destination unchanged",
             dvipa.port()
         );
-        let forwarded = flow(owner, XCF, Direction::Out);
-        let received = flow(on, XCF, Direction::In);
-        let path = vec![("LAN in", arrived), ("XCF out", forwarded), ("XCF in", received)];
-        (claim, path, vec![(on.as_str(), LAN)])
+        let forwarded = flow(owner, by, Direction::Out);
+        let received = flow(on, by, Direction::In);
+        let (out, back) = if by_viparoute { ("LAN out", "LAN in there") } else { ("XCF out", "XCF in") };
+        let path = vec![("LAN in", arrived), (out, forwarded), (back, received)];
+        (claim, path, vec![(on.as_str(), other)])
     };
     others.retain(|(system, interface)| {
         let there = |(key, _): (&FlowKey, &FlowSeen)| {

@@ -143,11 +143,11 @@ impl<'a> Stage<'a> {
                 format!("{} is not logged on within {}", logon.user, humantime::format_duration(within))
             })),
         };
-        let on = on.map_err(|what| Failure::new(Symptom::LogonFailed, what))?;
+        let on = on.map_err(|what| Failure::new(Symptom::LogonFailed, what).to(logon.via))?;
         match &logon.on {
             Some(expected) if *expected != on => {
                 let what = format!("the logon of {} landed on {on}, expected {expected}", logon.user);
-                Err(Failure::new(Symptom::LogonElsewhere, what))
+                Err(Failure::new(Symptom::LogonElsewhere, what).to(logon.via))
             }
             _ => Ok(()),
         }

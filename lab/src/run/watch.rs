@@ -57,7 +57,8 @@ pub(super) fn attached(view: View<'_>, handoff: &Handoff) -> Option<Result<(Sock
                 } else {
                     Symptom::EngineConnectionRefused
                 };
-                return fail(symptom, format!("the client's connection to {address} failed: {how}, {reason}"));
+                let what = format!("the client's connection to {address} failed: {how}, {reason}");
+                return Some(Err(Failure::new(symptom, what).of(handoff).to(*address)));
             }
             What::EngineTurnedAway { session: of, refusal } if of == session => {
                 return fail(

@@ -8,6 +8,7 @@ use distributor::Vary;
 use sysplex::raw::Spanned;
 use sysplex::{LparIndex, StartedTask};
 
+use super::network::NetworkAct;
 use super::resolve::Resolver;
 use super::{Action, Logon, raw, size};
 use crate::run::assertions::{Assertion, Pattern};
@@ -86,6 +87,8 @@ pub enum Act {
         /// Which event.
         of: Pattern,
     },
+    /// What the network between the hosts does on its own.
+    Network(NetworkAct),
     /// The VCRT agrees with the targets' sockets, connection by connection.
     Agreement {
         /// The DVIPA.
@@ -165,6 +168,11 @@ pub enum Then {
         /// Bytes a second.
         rate: u64,
     },
+    /// It sends so many bytes.
+    Put {
+        /// Bytes.
+        bytes: u64,
+    },
 }
 
 /// The end of calls.
@@ -205,6 +213,10 @@ impl Resolver<'_> {
             self.duration(pause).map(Act::Pause)
         } else if let Some(owner) = &step.owner {
             self.owner(owner)
+        } else if let Some(router) = &step.router {
+            self.router(router)
+        } else if let Some(filter) = &step.filter {
+            self.filter(filter)
         } else if let Some(agreement) = &step.agreement {
             self.agreement(agreement)
         } else if let Some(netstat) = &step.netstat {
@@ -240,14 +252,23 @@ impl Resolver<'_> {
             Some(text) => Some(self.bytes(text)?),
             None => None,
         };
+        let put = match &calls.put {
+            Some(text) => Some(self.bytes(text)?),
+            None => None,
+        };
         let rate = calls.rate.as_ref().map_or(Some(0), |text| self.bytes(text))?;
-        let then = match (calls.hold, keep, get) {
-            (false, None, None) => Then::Bye,
-            (true, None, None) => Then::Hold,
-            (false, Some(keep), None) => Then::Keep(keep),
-            (false, None, Some(bytes)) => Then::Get { bytes, rate },
+        let then = match (calls.hold, keep, get, put) {
+            (false, None, None, None) => Then::Bye,
+            (true, None, None, None) => Then::Hold,
+            (false, Some(keep), None, None) => Then::Keep(keep),
+            (false, None, Some(bytes), None) => Then::Get { bytes, rate },
+            (false, None, None, Some(bytes)) => Then::Put { bytes },
             _ => {
-                self.problem(span, "more than one of `hold`, `keep` and `get`: expected one of them".into(), None);
+                self.problem(
+                    span,
+                    "more than one of `hold`, `keep`, `get` and `put`: expected one of them".into(),
+                    None,
+                );
                 return None;
             }
         };
@@ -358,7 +379,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn dvipa(&mut self, address: &Spanned<String>) -> Option<IpAddr> {
+    pub(super) fn dvipa(&mut self, address: &Spanned<String>) -> Option<IpAddr> {
         let all: Vec<String> = self.sysplex.dvipas.iter().map(|dvipa| dvipa.address.to_string()).collect();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         self.one_of(address, "DVIPA", &all)?.parse().ok()

@@ -4,6 +4,7 @@ pub mod acts;
 mod assertion;
 mod hostile;
 mod logons;
+pub mod network;
 mod raw;
 mod resolve;
 pub mod size;

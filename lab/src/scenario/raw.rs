@@ -85,6 +85,8 @@ pub(super) struct Step {
     pub(super) logons: Option<Spanned<super::logons::RawLogons>>,
     pub(super) users: Option<Spanned<super::logons::RawUsers>>,
     pub(super) ezbeport: Option<Spanned<String>>,
+    pub(super) router: Option<super::network::Router>,
+    pub(super) filter: Option<super::network::Filter>,
     pub(super) within: Option<Spanned<String>>,
 }
 
@@ -155,6 +157,7 @@ pub(super) struct Calls {
     pub(super) hold: bool,
     pub(super) keep: Option<Spanned<String>>,
     pub(super) get: Option<Spanned<String>>,
+    pub(super) put: Option<Spanned<String>>,
     pub(super) rate: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) on: BTreeMap<Spanned<String>, Spanned<u32>>,

@@ -151,6 +151,8 @@ impl Resolver<'_> {
             ("logons", written.logons.is_some()),
             ("users", written.users.is_some()),
             ("ezbeport", written.ezbeport.is_some()),
+            ("router", written.router.is_some()),
+            ("filter", written.filter.is_some()),
         ];
         let count = actions.iter().filter(|(_, there)| *there).count();
         if count != 1 {

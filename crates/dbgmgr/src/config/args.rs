@@ -31,6 +31,8 @@ const EXAMPLES: &str = "\
 Keys:
   HOST=PORT        internal port, in place of the first argument
   CLIENT=PORT      external port, in place of the second argument; unique in the sysplex behind a distributed DVIPA
+  CLIENTIP=ADDRESS the one address that the external port is bound to, as PORT ... BIND
+                   of PROFILE.TCPIP does it on z/OS               [default: any]
   HUBIP=ADDRESS    address of the primary node's LPAR, the same for all instances; none: no sysplex support
   HUBPORT=PORT     port of the hub there                                          [default: 5337]
   WAIT=SECONDS     how long a session waits for its user, and then for the engine [default: 300]

@@ -1,7 +1,7 @@
 //! The checks, and the messages that say what is wrong and where it came from.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use evidence::TASK_ENV;
@@ -43,6 +43,8 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
 
     let host = note(given_port("HOST", value("HOST")), &mut problems);
     let client = note(given_port("CLIENT", value("CLIENT")), &mut problems);
+    let client_ip = value("CLIENTIP").map(|(text, origin)| client_ip(&text, &origin)).transpose();
+    let client_ip = note(client_ip, &mut problems).flatten();
     let (text, hub_port_origin) = or("HUBPORT", "5337");
     let hub_port = note(port("HUBPORT", &text, &hub_port_origin), &mut problems);
     let hub_ip = value("HUBIP").map(|(text, origin)| hub_ip(&text, &origin)).transpose();
@@ -72,6 +74,7 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
             Ok(Config {
                 host,
                 client,
+                client_ip: client_ip.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
                 hub,
                 trusted_tcp,
                 hub_peers: hub_peers.flatten().unwrap_or_default(),
@@ -129,6 +132,11 @@ fn port(name: &str, text: &str, origin: &Origin) -> Result<u16, String> {
         }
         _ => wrong(""),
     }
+}
+
+/// CLIENTIP: an address of this system.
+fn client_ip(text: &str, origin: &Origin) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| format!("CLIENTIP ({origin}): `{}` was found, an IP address was expected", cut(text)))
 }
 
 /// HUBIP: an address that one LPAR has for itself.

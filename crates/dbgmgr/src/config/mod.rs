@@ -4,15 +4,16 @@
 //! `KEY=VALUE`, of which SAFCLASS is documented. HUBIP, HUBPORT and TRUSTEDTCP are documented for a configuration file and for
 //! environment variables, but the file's syntax is not, nor is a precedence; both are ours: `KEY=VALUE` lines, `#` or `*` begins
 //! a comment line, all keys may be anywhere, and arguments go before the configuration file, which goes before the environment.
-//! HUBPEERS is ours; so is WAIT (the operator's `T,$VALUE` sets what seems to be the same at run time), and METRICS. NAMETOKEN and PTKTDATA
-//! are switches for mistakes of the field: which kind of name/token pair EQAZPCM makes is not documented, and there is no RACF here.
+//! CLIENTIP and HUBPEERS are ours; so is WAIT (the operator's `T,$VALUE` sets what seems to be the same at run time), and METRICS. NAMETOKEN
+//! and PTKTDATA are switches for mistakes of the field: which kind of name/token pair EQAZPCM makes is not documented, and there is no
+//! RACF here.
 
 mod args;
 mod check;
 mod words;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub host: u16,
     /// CLIENT, the external port.
     pub client: u16,
+    /// CLIENTIP: the address that the external port is bound to; any by default.
+    pub client_ip: IpAddr,
     /// HUBIP and HUBPORT; without HUBIP there is no sysplex support.
     pub hub: Option<SocketAddr>,
     /// TRUSTEDTCP: are the hub's partners authenticated?
@@ -63,6 +66,9 @@ impl fmt::Display for Config {
         let Self { host, client, saf_class, .. } = self;
         let switch = |on| if on { "ON" } else { "OFF" };
         write!(f, "HOST={host}\nCLIENT={client}\n")?;
+        if !self.client_ip.is_unspecified() {
+            writeln!(f, "CLIENTIP={}", self.client_ip)?;
+        }
         if let Some(hub) = self.hub {
             write!(f, "HUBIP={}\nHUBPORT={}\n", hub.ip(), hub.port())?;
         }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The keys, as IBM names them; HUBPEERS, WAIT, METRICS, NAMETOKEN and PTKTDATA are ours.
-pub(super) const KEYS: [&str; 12] = [
+/// The keys, as IBM names them; CLIENTIP, HUBPEERS, WAIT, METRICS, NAMETOKEN and PTKTDATA are ours.
+pub(super) const KEYS: [&str; 13] = [
     "HOST",
     "CLIENT",
+    "CLIENTIP",
     "HUBIP",
     "HUBPORT",
     "HUBPEERS",

@@ -51,7 +51,7 @@ pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fat
         nametoken::persist(run_dir, DBM_NAME, token.to_bytes()).map_err(|e| Fatal(e.to_string()))?;
     }
     emitter.emit(What::NameTokenCreated { host_port: config.host });
-    let client = listen("client", (Ipv4Addr::UNSPECIFIED, config.client).into(), run_dir, emitter).await?;
+    let client = listen("client", (config.client_ip, config.client).into(), run_dir, emitter).await?;
     let private = std::path::absolute(run_dir)
         .map_err(|e| Fatal(format!("run directory {}: {e}", run_dir.display())))?
         .join(PRIVATE_DIRECTORY);

@@ -226,3 +226,46 @@ fn the_first_that_listens_at_start_has_not_taken_over() {
     let plans = group.plans();
     assert_eq!(plans[&index(1)].dvipas[&address()].ports[&4035].shares[0].target, index(1));
 }
+
+/// APAR PI08005.
+#[test]
+fn after_a_takeover_dynamic_ports_are_unknown_until_they_are_resumed_or_bound_again() {
+    let of = |defects: &str| {
+        let text = format!(
+            "[sysplex]\ndefects = [{defects}]\n[[lpar]]\nname = \"SYS1\"\n[[lpar]]\nname = \"SYS2\"\n\
+             [[dvipa]]\naddress = \"{DVIPA}\"\nowner = \"SYS1\"\nbackups = [\"SYS2\"]\n\
+             [[dvipa.distribute]]\ntargets = [\"ALL\"]\n"
+        );
+        Group::new(&Sysplex::from_toml(&text).expect("a topology"))
+    };
+    let at = SocketAddr::new(address(), 8000);
+    let listen = |group: &mut Group, on: &[u32]| {
+        let listeners = on.iter().map(|&lpar| (index(lpar), vec![at])).collect();
+        group.observe(Seen { listeners, ..Seen::default() });
+    };
+    // Nothing when the port is not known at all, so that the owner's own stack has it.
+    let ready = |group: &mut Group| {
+        let plan = group.plans().remove(&index(2))?;
+        Some(plan.dvipas.get(&address())?.ports.get(&8000)?.ready.clone())
+    };
+    let mut fixed = of("");
+    listen(&mut fixed, &[1, 2]);
+    fixed.crash(index(1));
+    assert_eq!(ready(&mut fixed), Some(vec![index(2)]));
+
+    let mut group = of("\"PI08005\"");
+    listen(&mut group, &[1, 2]);
+    group.crash(index(1));
+    listen(&mut group, &[2]);
+    assert_eq!(ready(&mut group), Some(vec![]));
+    let mut again = group.clone();
+    listen(&mut again, &[]);
+    listen(&mut again, &[2]);
+    assert_eq!(ready(&mut again), Some(vec![index(2)]), "bound again");
+    vary(&mut group, 2, "QUIESCE,PORT=8001");
+    vary(&mut group, 2, "RESUME,PORT=8001");
+    assert_eq!(ready(&mut group), Some(vec![]), "another port");
+    vary(&mut group, 2, "QUIESCE,PORT=8000");
+    vary(&mut group, 2, "RESUME,PORT=8000");
+    assert_eq!(ready(&mut group), Some(vec![index(2)]));
+}

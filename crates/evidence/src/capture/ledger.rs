@@ -61,7 +61,9 @@ impl Ledger {
             let (frame, after) = rest.split_at(packet.kept.min(rest.len()));
             rest = after;
             let Some(interface) = self.interfaces.get_mut(&(packet.tap, packet.interface)) else { continue };
-            self.flows.add(&interface.system, &interface.name, packet.direction, packet.t_ns, frame);
+            if packet.is_own {
+                self.flows.add(&interface.system, &interface.name, packet.direction, packet.t_ns, frame);
+            }
             if let Some(file) = &mut interface.file {
                 let _ = file.packet(Duration::from_nanos(packet.t_ns), packet.length, frame);
             }

@@ -50,6 +50,7 @@ pub(super) struct Packet {
     /// Index of its interface.
     pub(super) interface: usize,
     pub(super) direction: Direction,
+    pub(super) is_own: bool,
     /// `CLOCK_MONOTONIC`, nanoseconds.
     pub(super) t_ns: u64,
     /// Its length on the wire.
@@ -116,7 +117,7 @@ impl Reader {
     }
 
     fn keep(&mut self, tap: usize, taken: &Taken) {
-        let &Taken { interface, direction, wall, length, dropped } = taken;
+        let &Taken { interface, direction, is_own, wall, length, dropped } = taken;
         self.batch.dropped += u64::from(dropped);
         if !self.taps[tap].interfaces.contains_key(&interface) {
             return;
@@ -124,7 +125,7 @@ impl Reader {
         let kept = length.min(SNAP);
         self.batch.bytes.extend_from_slice(&self.buffer[..kept]);
         let t_ns = self.monotonic(wall);
-        self.batch.packets.push(Packet { tap, interface, direction, t_ns, length, kept });
+        self.batch.packets.push(Packet { tap, interface, direction, is_own, t_ns, length, kept });
         if self.batch.bytes.len() >= MOST_BYTES {
             self.pass_on();
         }

@@ -33,6 +33,9 @@ pub(super) struct Taken {
     /// Index of the interface.
     pub(super) interface: usize,
     pub(super) direction: Direction,
+    /// It is the host's own business. A bridge floods what it knows no port for, as for a host that is gone, and hosts that are
+    /// not meant drop it.
+    pub(super) is_own: bool,
     /// When, by the wall clock.
     pub(super) wall: Option<TimeSpec>,
     /// The packet's length on the wire; what is in the buffer may be less.
@@ -61,7 +64,9 @@ impl Tap {
 
     /// Takes the next packet into `buffer`; nothing when there is none, or the host is gone.
     pub(super) fn take(&mut self, buffer: &mut [u8]) -> Option<Taken> {
-        const OUTGOING: u8 = 4; // PACKET_OUTGOING of packet(7)
+        // PACKET_OTHERHOST and PACKET_OUTGOING of packet(7).
+        const OTHER_HOST: u8 = 3;
+        const OUTGOING: u8 = 4;
         let mut space = cmsg_space!(TimeSpec, u32);
         let mut parts = [IoSliceMut::new(buffer)];
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
@@ -75,9 +80,8 @@ impl Tap {
             }
         }
         let dropped = total.wrapping_sub(std::mem::replace(&mut self.dropped, total));
-        let (interface, outgoing) =
-            packet.address.map_or((0, false), |address| (address.ifindex(), address.pkttype() == OUTGOING));
-        let direction = if outgoing { Direction::Out } else { Direction::In };
-        Some(Taken { interface, direction, wall, length: packet.bytes, dropped })
+        let (interface, kind) = packet.address.map_or((0, 0), |address| (address.ifindex(), address.pkttype()));
+        let direction = if kind == OUTGOING { Direction::Out } else { Direction::In };
+        Some(Taken { interface, direction, is_own: kind != OTHER_HOST, wall, length: packet.bytes, dropped })
     }
 }

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
-use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage};
+use netlink_packet_route::neighbour::{
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
+};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::rule::{RuleAction, RuleAttribute, RuleMessage, RulePortRange};
 use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
@@ -28,15 +30,25 @@ impl Batch {
 
     /// Has the kernel ask for a neighbour, as if there were a packet for it.
     pub fn ask_neighbour(&mut self, link: u32, address: IpAddr) {
-        let mut message = NeighbourMessage::default();
-        (message.header.family, message.header.ifindex) = (family(address), link);
+        let mut message = neighbour(link, address);
         message.header.flags = NeighbourFlags::Use;
-        message.attributes.push(NeighbourAttribute::Destination(match address {
-            IpAddr::V4(address) => NeighbourAddress::Inet(address),
-            IpAddr::V6(address) => NeighbourAddress::Inet6(address),
-        }));
         let what = format!("neighbour {address} on link {link}");
         self.push(what, NLM_F_CREATE, RouteNetlinkMessage::NewNeighbour(message));
+    }
+
+    /// A neighbour that is never asked for again, as of a router that keeps its path.
+    pub fn keep_neighbour(&mut self, link: u32, address: IpAddr, mac: [u8; 6]) {
+        let mut message = neighbour(link, address);
+        message.header.state = NeighbourState::Permanent;
+        message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.to_vec()));
+        let what = format!("neighbour {address} on link {link}, for good");
+        self.push(what, NLM_F_CREATE | NLM_F_REPLACE, RouteNetlinkMessage::NewNeighbour(message));
+    }
+
+    /// Forgets a neighbour: the next packet for it asks anew.
+    pub fn forget_neighbour(&mut self, link: u32, address: IpAddr) {
+        let what = format!("forget neighbour {address} on link {link}");
+        self.push(what, 0, RouteNetlinkMessage::DelNeighbour(neighbour(link, address)));
     }
 
     /// A policy rule.
@@ -51,10 +63,21 @@ impl Batch {
     }
 }
 
+fn neighbour(link: u32, address: IpAddr) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    (message.header.family, message.header.ifindex) = (family(address), link);
+    message.attributes.push(NeighbourAttribute::Destination(match address {
+        IpAddr::V4(address) => NeighbourAddress::Inet(address),
+        IpAddr::V6(address) => NeighbourAddress::Inet6(address),
+    }));
+    message
+}
+
 fn route_message(route: &Route) -> RouteMessage {
     let (to, prefix) = route.to;
     let (kind, scope) = match route.via {
         Some(_) => (RouteType::Unicast, RouteScope::Universe),
+        None if route.on_link => (RouteType::Unicast, RouteScope::Link),
         None => (RouteType::Local, RouteScope::Host),
     };
     let mut message = RouteMessage::default();
@@ -73,6 +96,11 @@ fn route_message(route: &Route) -> RouteMessage {
     message.attributes.extend(route.source.map(|source| RouteAttribute::PrefSource(route_address(source))));
     message.attributes.push(RouteAttribute::Oif(route.link));
     message.attributes.push(RouteAttribute::Table(route.table));
+    let metrics = [route.mtu.map(RouteMetric::Mtu), route.advmss.map(RouteMetric::Advmss)];
+    let metrics: Vec<RouteMetric> = metrics.into_iter().flatten().collect();
+    if !metrics.is_empty() {
+        message.attributes.push(RouteAttribute::Metrics(metrics));
+    }
     message
 }
 

@@ -26,7 +26,7 @@ pub(super) const PAGES: [Page; 12] = [
             fail with EADDRNOTAVAIL.",
         cause: "VIPABACKUP without MOVEABLE and mask takes over a DVIPA that is active, and does not activate one that is \
             active nowhere.",
-        look: "`D TCPIP,,SYSPLEX,VIPADYN` shows it as backup only; reason code 744C7230.",
+        look: "`D TCPIP,,SYSPLEX,VIPADYN` shows it as backup only (S71); reason code 744C7230 (S46).",
         remedy: "VIPABACKUP rank MOVEABLE IMMEDIATE mask address on a backup that may come first.",
         check: "DVIPAs whose backups all have the plain form (note: right where the owner always comes first), and those \
             without any VIPADEFINE (error).",
@@ -39,7 +39,7 @@ pub(super) const PAGES: [Page; 12] = [
         symptom: "After the owner's crash clients time out for some time, although z/OS has moved the DVIPA; sessions stall \
             and then go on.",
         cause: "The router keeps its path until its dead-router interval is over.",
-        look: "EZZ8301I on the backup, and no packets arriving there.",
+        look: "EZZ8301I on the backup (S60), and no packets arriving there (MEM).",
         remedy: "Shorten the interval on z/OS and in the routers; on a flat LAN let nothing filter gratuitous ARP.",
         check: "Routers and OMPROUTE are not among the members that are read.",
         sources: "Documented (S65).",
@@ -51,7 +51,7 @@ pub(super) const PAGES: [Page; 12] = [
         symptom: "After a takeover connections are refused, although the servers run.",
         cause: "With dynamic ports, a VIPADISTRIBUTE without PORT, the new owner may not learn which ports are bound at the \
             DVIPA.",
-        look: "`D TCPIP,,NETSTAT,VDPT` on the new owner shows no ready target.",
+        look: "`D TCPIP,,NETSTAT,VDPT` on the new owner shows no ready target (S79).",
         remedy: "`V TCPIP,,SYSPLEX,QUIESCE,PORT=` and RESUME on the targets, the fix of APAR PI08005, or a PORT list.",
         check: "VIPADISTRIBUTE without PORT for a DVIPA with backups. A note, because the maintenance level is not in the \
             configuration.",
@@ -64,7 +64,7 @@ pub(super) const PAGES: [Page; 12] = [
         symptom: "Sessions on one system time out, although everything is active there.",
         cause: "VIPAROUTE leads to an address that is not the target's, or that the owner has no route to. The target is \
             ready, gets SYNs that do not arrive, and its TCSR falls to 0.",
-        look: "EZD1182I with TCSR 0; TotalConn of the target stays 0 in `D TCPIP,,NETSTAT,VDPT,DETAIL`.",
+        look: "EZD1182I with TCSR 0; TotalConn of the target stays 0 in `D TCPIP,,NETSTAT,VDPT,DETAIL` (S60).",
         remedy: "VIPAROUTE to a static VIPA or home address of the system that has the dynamic XCF address, and routes to it \
             on every owner.",
         check: "VIPAROUTE targets against all addresses of the system they are for. Routes in the network are not in the \
@@ -75,15 +75,16 @@ pub(super) const PAGES: [Page; 12] = [
         code: "F28",
         title: "Large packets do not fit through VIPAROUTE",
         severity: Some(Severity::Note),
-        symptom: "A session begins and then stalls when a large source or variable is shown.",
+        symptom: "A session begins, and stalls as soon as the client sends something large.",
         cause: "VIPAROUTE puts a GRE header of 24 bytes around each packet (an older APAR says 28). Full segments with the \
-            bit for no fragmentation no longer fit, and the ICMP message that says so is filtered.",
-        look: "A capture: the same full segment again and again. `D TCPIP,,NETSTAT,CONFIG` shows ADJUSTDVIPAMSS.",
+            bit for no fragmentation no longer fit, and the ICMP message that says so is filtered. Only what clients send is \
+            concerned: a target answers them directly.",
+        look: "A capture: the same full segment again and again (MEM). `D TCPIP,,NETSTAT,CONFIG` shows ADJUSTDVIPAMSS (MEM).",
         remedy: "GLOBALCONFIG ADJUSTDVIPAMSS AUTO or ALL on all systems; let ICMP type 3 code 4 pass; an MTU with room on the \
             path.",
         check: "Members with VIPAROUTE: ADJUSTDVIPAMSS NONE (warning), or not written (note, because the default depends on \
-            the release). A topology has no GRE.",
-        sources: "Documented (S80). The values of ADJUSTDVIPAMSS are from memory (MEM).",
+            the release). Topologies are not looked at.",
+        sources: "Documented (S80). The values of ADJUSTDVIPAMSS, and that answers leave the target directly, are from memory (MEM).",
     },
     Page {
         code: "F29",
@@ -91,7 +92,7 @@ pub(super) const PAGES: [Page; 12] = [
         severity: None,
         symptom: "Sessions that run go on; those that begin on that system are announced and cannot be connected.",
         cause: "VARY TCPIP,,SYSPLEX,QUIESCE keeps new connections from the system.",
-        look: "`D TCPIP,,NETSTAT,VDPT`: Rdy 000 for the system.",
+        look: "`D TCPIP,,NETSTAT,VDPT`: Rdy 000 for the system (MEM; the lab's goes on counting and says Inactive).",
         remedy: "`V TCPIP,,SYSPLEX,RESUME` there.",
         check: "It is an operator's command to a running system.",
         sources: "Documented (S61).",
@@ -103,7 +104,8 @@ pub(super) const PAGES: [Page; 12] = [
         symptom: "Connection refused at the DVIPA, although the port is in the PORT list and the server runs.",
         cause: "A listener at another address than the DVIPA does not make its system a ready target. PORT ... BIND in \
             PROFILE.TCPIP gives a server that binds any address another one.",
-        look: "`D TCPIP,,NETSTAT,VDPT`: Rdy 000; `NETSTAT,CONN` shows the listener with a home address.",
+        look: "`D TCPIP,,NETSTAT,VDPT`: Rdy 000 (S42); `D TCPIP,,NETSTAT,CONN` shows the listener with a home address \
+            (MEM).",
         remedy: "Bind any address or the DVIPA: take BIND off the PORT statement, or name the DVIPA there.",
         check: "PORT ... BIND for CLIENT ports and RSED's, and the bind address of plain servers, against the DVIPA that \
             distributes the port.",
@@ -153,7 +155,7 @@ pub(super) const PAGES: [Page; 12] = [
         symptom: "More users than meant land on some systems, with no other reason to be seen.",
         cause: "With SHAREPORT the target server responsiveness of a system that is all right may be too low, and weights \
             are changed by it.",
-        look: "`D TCPIP,,NETSTAT,VDPT,DETAIL`: TSR below 100 without a reason.",
+        look: "`D TCPIP,,NETSTAT,VDPT,DETAIL`: TSR below 100 without a reason (S81).",
         remedy: "Take SHAREPORT off ports that one server has; for others the fix of the APAR.",
         check: "SHAREPORT of ports that a method with weights distributes to the system. A note, because the maintenance \
             level is not in the configuration.",

@@ -34,6 +34,7 @@ pub(super) fn resolve(topology: &Topology, sysplex: &str, addresses: &Addresses,
             symbols: symbols(table, sysplex, problems),
             ephemeral: EPHEMERAL,
             tasks: Vec::new(),
+            stack: table.stack.read(&mut problems.found),
         })
         .collect()
 }

@@ -56,9 +56,10 @@ impl Topology {
         share_ephemeral_ports(&mut lpars, &dvipas);
         let viparoutes = viparoutes::resolve(self, addresses.lan, &lpars, &mut problems);
         let firewalls = firewalls(self, &lpars, &workstations, &mut problems);
+        let defects = self.sysplex.read_defects(&mut problems.found);
         problems.none()?;
         let Addresses { lan, xcf, lan6, xcf6, .. } = addresses;
-        Ok(Sysplex { name, lan, xcf, lan6, xcf6, lpars, dvipas, viparoutes, workstations, firewalls })
+        Ok(Sysplex { name, lan, xcf, lan6, xcf6, lpars, dvipas, viparoutes, workstations, firewalls, defects })
     }
 }
 

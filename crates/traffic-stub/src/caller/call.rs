@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use super::failure::Failure;
 use super::line::Line;
 use super::{Series, Then};
-use crate::command::Get;
+use crate::command::{Get, Put};
 
 /// While a call has it, it counts as on its way.
 pub(super) type Slot = OwnedSemaphorePermit;
@@ -78,6 +78,11 @@ async fn converse(series: &Series, number: u32, slot: Slot, signals: Signals) ->
             if hold {
                 line.stands(finish).await?;
             }
+        }
+        Then::Put { bytes } => {
+            drop(slot);
+            line.send(Put { bytes, seed }).await?;
+            drop(busy);
         }
     }
     line.leave().await

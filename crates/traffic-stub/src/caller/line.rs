@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::failure::{Failure, How};
 use super::tally::Tally;
 use crate::bytes::Bytes;
-use crate::command::{Command, Get};
+use crate::command::{Command, Get, Put};
 use crate::greeting::{Greeting, MAX_GREETING};
 
 /// Bytes that are taken at a time.
@@ -80,6 +80,33 @@ impl Line {
             tally.add_silence(transfer.last.elapsed());
         }
         result
+    }
+
+    /// Sends bytes, and waits for the answer that all have come; `limit` is for each of them and for the answer.
+    pub(super) async fn send(&mut self, put: Put) -> Result<(), Failure> {
+        self.say(Command::Put(put)).await?;
+        let (mut bytes, mut buffer, mut sent) = (Bytes::new(put.seed), vec![0; CHUNK], 0);
+        while sent < put.bytes {
+            let most = usize::try_from(put.bytes - sent).unwrap_or(CHUNK).min(CHUNK);
+            bytes.fill(&mut buffer[..most]);
+            let awaited = format!("room for byte {} of {}", sent + 1, put.bytes);
+            match timeout(self.limit, self.stream.write_all(&buffer[..most])).await {
+                Ok(written) => written.map_err(|e| Failure::system(&format!("awaited {awaited}"), &e))?,
+                Err(_) => return Err(too_long(&awaited, self.limit, "nothing was taken")),
+            }
+            sent += most as u64;
+        }
+        let (mut line, awaited) = (Vec::new(), format!("the answer to `{}`", Command::Put(put)));
+        match timeout(self.limit, read_line(&mut self.stream, &mut line)).await {
+            Ok(read) => read.map_err(|e| Failure::system(&format!("awaited {awaited}"), &e))?,
+            Err(_) => return Err(too_long(&awaited, self.limit, &format!("`{}` came", line.escape_ascii()))),
+        }
+        let (expected, came) = (format!("250 {}\n", put.bytes), line.escape_ascii().to_string());
+        match line == expected.as_bytes() {
+            true => Ok(()),
+            false if line.is_empty() => Err(Failure::new(How::Closed, format!("awaited {awaited}, it was closed"))),
+            false => Err(Failure::new(How::Other, format!("awaited {awaited}, `{came}` came"))),
+        }
     }
 
     /// Waits for `until`, if the connection stands so long.

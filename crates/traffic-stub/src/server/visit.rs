@@ -9,7 +9,7 @@ use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::bytes::Bytes;
-use crate::command::{self, Command, Get, MAX_LINE};
+use crate::command::{self, Command, Get, MAX_LINE, Put};
 use crate::greeting::Greeting;
 
 /// How often bytes are sent when a rate is asked for.
@@ -41,11 +41,15 @@ pub(super) async fn serve(mut stream: TcpStream, greeting: Greeting) {
 async fn converse(stream: &mut TcpStream, greeting: &Greeting) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.write_all(format!("{greeting}\n").as_bytes()).await?;
-    let (reading, writing) = stream.split();
+    let (reading, mut writing) = stream.split();
     let mut reading = BufReader::with_capacity(MAX_LINE, reading);
     let over = loop {
         match next(&mut reading).await? {
             Ok(Command::Get(get)) => send(writing.as_ref(), get).await?,
+            Ok(Command::Put(put)) => match take(&mut reading, put).await? {
+                None => writing.write_all(format!("{}\n", done(put)).as_bytes()).await?,
+                Some(over) => break over,
+            },
             Ok(Command::Bye) => break Over::Bye,
             Err(over) => break over,
         }
@@ -55,7 +59,6 @@ async fn converse(stream: &mut TcpStream, greeting: &Greeting) -> io::Result<()>
         Over::Bye => {}
         Over::Wrong(reason) => {
             tracing::debug!("{reason}");
-            let mut writing = writing;
             writing.write_all(format!("500 {reason}\n").as_bytes()).await?;
             // The other side is to read that, so it must not be overtaken by the reset that unread bytes would cause.
             writing.shutdown().await?;
@@ -75,6 +78,31 @@ async fn next(reading: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result<Result
         _ if line.len() > MAX_LINE => Err(Over::Wrong(format!("the line is longer than {MAX_LINE} bytes"))),
         _ => Err(Over::Closed),
     })
+}
+
+/// The answer to `put`.
+pub(crate) fn done(put: Put) -> String {
+    format!("250 {}", put.bytes)
+}
+
+/// Takes the bytes and checks them; why the conversation is over, if it is.
+async fn take(reading: &mut (impl AsyncReadExt + Unpin), put: Put) -> io::Result<Option<Over>> {
+    let (mut bytes, mut buffer, mut taken) = (Bytes::new(put.seed), [0; MAX_LINE], 0);
+    while taken < put.bytes {
+        let most = usize::try_from(put.bytes - taken).unwrap_or(MAX_LINE).min(MAX_LINE);
+        match reading.read(&mut buffer[..most]).await? {
+            0 => return Ok(Some(Over::Closed)),
+            n => {
+                if let Err(position) = bytes.check(&buffer[..n]) {
+                    let number = taken + position as u64 + 1;
+                    let wrong = format!("byte {number} of {} is not the one that was expected", put.bytes);
+                    return Ok(Some(Over::Wrong(wrong)));
+                }
+                taken += n as u64;
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Sends the bytes, not faster than asked for.
@@ -138,6 +166,18 @@ mod tests {
         assert_eq!(due(1000, Duration::from_millis(10)), 10);
         assert_eq!(due(1, Duration::from_millis(1999)), 1);
         assert_eq!(due(u64::MAX, Duration::from_secs(100)), u64::MAX);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_come_are_checked() {
+        let put = Put { bytes: 1000, seed: 3 };
+        let mut right = vec![0; 1000];
+        Bytes::new(3).fill(&mut right);
+        assert!(take(&mut right.as_slice(), put).await.is_ok_and(|over| over.is_none()));
+        assert!(matches!(take(&mut &right[..999], put).await, Ok(Some(Over::Closed))), "one is missing");
+        right[700] ^= 1;
+        let wrong = take(&mut right.as_slice(), put).await;
+        assert!(matches!(wrong, Ok(Some(Over::Wrong(reason))) if reason.starts_with("byte 701 of 1000")));
     }
 
     #[tokio::test]

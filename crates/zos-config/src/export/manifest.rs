@@ -13,6 +13,9 @@ pub(super) fn write(source: &Source<'_>) -> String {
     if let Some(name) = &source.topology.sysplex.name {
         let _ = writeln!(text, "sysplex = {}", string(name.get_ref()));
     }
+    if let Some(defects) = &source.topology.sysplex.defects {
+        let _ = writeln!(text, "defects = {}", list(defects.iter().map(|word| string(word.get_ref()))));
+    }
     if source.sysplex.workstations.is_empty() {
         text.push_str("workstation = []\n");
     }

@@ -1,5 +1,6 @@
 //! PROFILE.TCPIP of an LPAR.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(super) fn write(source: &Source<'_>, lpar: &Lpar) -> String {
         let _ = writeln!(text, "INTERFACE OSA6 DEFINE IPAQENET6 PORTNAME OSAP");
         let _ = writeln!(text, "          IPADDR {}/{}", lpar.home6, sysplex.lan6.prefix_len());
     }
+    stack(&mut text, lpar);
     text.push_str("VIPADYNAMIC\n");
     for (position, table) in source.topology.dvipa.iter().enumerate() {
         let Ok(address) = table.address.get_ref().parse() else { continue };
@@ -35,6 +37,19 @@ pub(super) fn write(source: &Source<'_>, lpar: &Lpar) -> String {
     }
     text.push_str("ENDVIPADYNAMIC\n");
     text
+}
+
+/// PORT reservations and GLOBALCONFIG, as far as the topology has them.
+fn stack(text: &mut String, lpar: &Lpar) {
+    if !lpar.stack.adjusts_dvipa_mss {
+        text.push_str("GLOBALCONFIG ADJUSTDVIPAMSS NONE\n");
+    }
+    let ports: BTreeSet<u16> = lpar.stack.binds.keys().chain(&lpar.stack.shareports).copied().collect();
+    for port in ports {
+        let shared = if lpar.stack.shareports.contains(&port) { " SHAREPORT" } else { "" };
+        let bind = lpar.stack.binds.get(&port).map(|address| format!(" BIND {address}")).unwrap_or_default();
+        let _ = writeln!(text, "PORT {port} TCP *{shared}{bind}");
+    }
 }
 
 /// Writes a statement; long ones go on in the next record.

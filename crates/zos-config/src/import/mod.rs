@@ -6,6 +6,7 @@
 mod distribute;
 mod dvipas;
 mod segments;
+mod stack;
 mod systems;
 mod tasks;
 pub(crate) mod toml;
@@ -131,7 +132,7 @@ pub fn draft(site: &Site) -> Draft<'_> {
     workstations(&mut toml, site, &systems, &addresses, &mut report);
     firewalls(&mut toml, site);
     for system in &systems {
-        not_carried(system, &mut report);
+        not_carried(system, &addresses, &mut report);
     }
     for id in site.unused() {
         report.note(NoteKind::PassedOver, Members::head(id), "this member was not used");
@@ -154,6 +155,10 @@ fn head(toml: &mut Toml<'_>, site: &Site, addresses: &Addresses) {
     toml.table("[sysplex]");
     if let Some(name) = &site.manifest.sysplex {
         toml.key("name", &string(name.get_ref()), site.in_manifest(name.span()));
+    }
+    if let Some(defects) = &site.manifest.defects {
+        let words = defects.get_ref().iter().map(|word| string(word));
+        toml.key("defects", &toml::list(words), site.in_manifest(defects.span()));
     }
     let xcf = addresses.xcfs.iter().flatten().next().map(|xcf| xcf.place);
     let home = addresses.homes.iter().flatten().next().map(|home| home.place);
@@ -193,6 +198,7 @@ fn lpar(toml: &mut Toml<'_>, site: &Site, system: &Gathered<'_>, position: usize
         let place = site.in_manifest(weight.span());
         toml.entry(&Entry::new(format!("server_wlm.{}", string(port.get_ref())), weight.get_ref().to_string(), place));
     }
+    stack::write(toml, system, addresses);
 }
 
 fn workstations(
@@ -237,18 +243,22 @@ fn firewalls(toml: &mut Toml<'_>, site: &Site) {
 }
 
 /// What was understood of a profile and has no place in a topology.
-fn not_carried(system: &Gathered<'_>, report: &mut Report) {
+fn not_carried(system: &Gathered<'_>, addresses: &Addresses, report: &mut Report) {
     let profile = &system.profile;
     for port in &profile.ports {
         let entry = &port.value;
+        let carried = stack::Carried::of(entry, system, addresses);
+        if carried.is_all_of(entry) {
+            continue;
+        }
         let range =
             if entry.first == entry.last { entry.first.to_string() } else { format!("{}-{}", entry.first, entry.last) };
         let protocol = if entry.is_tcp { "TCP" } else { "UDP" };
         let mut text = format!("reservation of {protocol} port {range} for {}", entry.job);
-        if let Some(bind) = entry.bind {
+        if let Some(bind) = entry.bind.filter(|_| !carried.bind) {
             text.push_str(&format!(", BIND {bind}"));
         }
-        for option in &entry.options {
+        for option in carried.options_left(entry) {
             text.push_str(&format!(", {option}"));
         }
         report.note(NoteKind::NotCarried, port.place, text);

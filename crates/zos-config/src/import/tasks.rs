@@ -60,6 +60,11 @@ impl Task {
         self.entries.push(Entry::new(key, value, place));
     }
 
+    /// Does its table say this?
+    pub(super) fn has(&self, key: &str, text: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key && entry.value.trim_matches('"') == text)
+    }
+
     /// The same on two systems?
     fn is_same(&self, other: &Self) -> bool {
         let pairs =

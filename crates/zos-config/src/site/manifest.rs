@@ -36,6 +36,8 @@ pub struct Manifest {
     pub lan6: Option<Spanned<String>>,
     /// The XCF segment of IPv6.
     pub xcf6: Option<Spanned<String>>,
+    /// Defects of z/OS that the site's maintenance level has, as a topology has them.
+    pub defects: Option<Spanned<Vec<String>>>,
     /// The systems, in the order of their numbers.
     #[serde(default)]
     pub system: Vec<SystemTable>,

@@ -1,11 +1,11 @@
 //! The distributor in the background, and how it is spoken to.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use distributor::group::Status;
-use distributor::{Tables, Vary, VcrtEntry};
+use distributor::{Quiesced, Tables, Vary, VcrtEntry};
 use evidence::{Event, What, monotonic_ns};
 use netns::HostError;
 use sysplex::{LparIndex, Sysplex};
@@ -43,6 +43,10 @@ pub struct Standing {
     pub members: BTreeSet<LparIndex>,
     /// What the group says of each DVIPA on this system; nothing of those that it neither defines nor backs up nor owns.
     pub dvipas: BTreeMap<IpAddr, Status>,
+    /// What operators have quiesced on it.
+    pub quiesced: Quiesced,
+    /// Dynamic ports of all systems that an owner has not heard of.
+    pub unheard: BTreeSet<(LparIndex, SocketAddr)>,
 }
 
 /// Why a request was not done.
@@ -118,7 +122,14 @@ impl Distributor {
     fn standing(&self, on: LparIndex) -> Standing {
         let dvipas = self.sysplex.dvipas.iter();
         let dvipas = dvipas.filter_map(|dvipa| Some((dvipa.address, self.group.status(dvipa, on)?)));
-        Standing { up: self.up(), members: self.group.state().members.clone(), dvipas: dvipas.collect() }
+        let state = self.group.state();
+        Standing {
+            up: self.up(),
+            members: state.members.clone(),
+            dvipas: dvipas.collect(),
+            quiesced: state.quiesced.get(&on).cloned().unwrap_or_default(),
+            unheard: state.unheard.clone(),
+        }
     }
 }
 

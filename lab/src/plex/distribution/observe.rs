@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use distributor::{Affinity, Connection, OwnerPlan, Queues, Seen, Tsr};
 use evidence::{SocketView, TcpSocket, TcpState};
-use sysplex::LparIndex;
+use sysplex::{LparIndex, Sysplex};
 
 use netns::{Batch, Reach};
 
@@ -42,7 +42,7 @@ impl Distributor {
             self.responsive = Some(Instant::now());
             all = Some(of_dvipas(&connections, |socket| self.is_distributed(socket)));
             self.look_for_targets()?;
-            tsr = responsiveness(&self.group.listed_ports(), &listeners, &connections, |at, target| {
+            tsr = responsiveness(&self.sysplex, &self.group.listed_ports(), &listeners, &connections, |at, target| {
                 let owner = self.group.state().owner.get(&at.ip());
                 owner.is_none_or(|owner| !self.lost.contains(&(*owner, Way { target, ipv6: at.is_ipv6() })))
             });
@@ -130,6 +130,7 @@ fn count(
 /// The responsiveness of each target for each of these ports, from its sockets and whether the owner reaches it; who is not in
 /// it is as good as can be.
 pub fn responsiveness(
+    sysplex: &Sysplex,
     ports: &BTreeSet<SocketAddr>,
     listeners: &Sockets,
     connections: &Sockets,
@@ -145,7 +146,9 @@ pub fn responsiveness(
             let Some(listener) = sockets.iter().find(takes) else { continue };
             let (half_open, established) = queued.get(&at).copied().unwrap_or_default();
             let queues = Queues { waiting: listener.waiting, most: listener.backlog, half_open, established };
-            found.insert((lpar, at), Tsr::of(queues, is_reached(at, lpar)));
+            let tsr = Tsr::of(queues, is_reached(at, lpar));
+            let too_low = sysplex.lowers_tsr(lpar, at.port());
+            found.insert((lpar, at), if too_low { tsr.too_low() } else { tsr });
         }
     }
     found.retain(|_, tsr| *tsr != Tsr::default());

@@ -1,8 +1,8 @@
 //! All that is known of a failed run. It is taken while the sysplex still stands, and written to the run's directory, so that the
 //! same rules find the same cause at once and later.
 
-use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -15,11 +15,13 @@ use crate::netstat::vdpt;
 use crate::plex::journal::TaskExit;
 use crate::run::result::StepSeen;
 
-/// The file in the run's directory, beside `events.jsonl`.
-const FILE: &str = "case.json";
-const EVENTS: &str = "events.jsonl";
+/// The file in the run's directory.
+pub const CASE: &str = "case.json";
+/// The file beside it with what every process said; also of runs that passed.
+pub const EVENTS: &str = "events.jsonl";
 /// Most bytes that are read of each file: a run that leaves more is no run of a scenario.
-const MOST: u64 = 256 << 20;
+const MOST_OF_CASE: u64 = 64 << 20;
+const MOST_OF_EVENTS: u64 = 256 << 20;
 
 /// All that is known of a failed run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,9 +49,30 @@ pub struct Case {
     pub carried: Vec<Carried>,
     /// What the captures lack, or what could not be asked; empty when nothing.
     pub missing: Vec<String>,
+    /// What the sysplex group says.
+    #[serde(default)]
+    pub group: Group,
     /// What every process said, in the order in which it arrived. It has a file of its own.
     #[serde(skip)]
     pub events: Vec<Event>,
+}
+
+/// What the sysplex group says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// By DVIPA and system: `Active`, `Backup`, `Quiescing`, `Deactivated` or `Moving`.
+    pub status: BTreeMap<String, BTreeMap<String, String>>,
+    /// What operators have quiesced, by system; nothing of the others.
+    pub quiesced: BTreeMap<String, Quiesced>,
+}
+
+/// What an operator has quiesced on a system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quiesced {
+    /// The whole system.
+    pub target: bool,
+    /// Ports.
+    pub ports: BTreeSet<u16>,
 }
 
 /// A target of a distributed port, as the kernel of the DVIPA's owner had it.
@@ -106,7 +129,12 @@ impl Case {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, directory: &Path) -> io::Result<()> {
-        std::fs::write(directory.join(FILE), serde_json::to_vec(self)?)
+        std::fs::write(directory.join(CASE), serde_json::to_vec(self)?)
+    }
+
+    /// May a cause rest on something *not* having been carried?
+    pub(super) fn capture_is_complete(&self) -> bool {
+        !self.missing.iter().any(|missing| missing.starts_with("the capture"))
     }
 
     /// Reads it from the run's directory.
@@ -114,35 +142,45 @@ impl Case {
     /// # Errors
     /// What cannot be read, with the file and the line.
     pub fn read(directory: &Path) -> Result<Self, String> {
-        let path = directory.join(FILE);
-        let cannot = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-        let found = std::fs::metadata(&path).map_err(|e| {
-            let ended_well =
-                "a run that passed, or that was no scenario, leaves none; expected the directory of a failed run";
-            format!("{} ({ended_well})", cannot(&e))
-        })?;
-        if found.len() > MOST {
-            return Err(cannot(&format!("found {} bytes, expected at most {MOST}", found.len())));
-        }
-        let bytes = std::fs::read(&path).map_err(|e| cannot(&e))?;
-        let mut case: Self = serde_json::from_slice(&bytes).map_err(|e| cannot(&e))?;
+        let path = directory.join(CASE);
+        let mut case: Self = serde_json::from_slice(&bounded(&path, MOST_OF_CASE)?).map_err(|e| wrong(&path, &e))?;
         case.events = events(&directory.join(EVENTS))?;
         Ok(case)
     }
 }
 
 fn events(path: &Path) -> Result<Vec<Event>, String> {
-    let cannot = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-    let file = std::fs::File::open(path).map_err(|e| cannot(&e))?;
-    let length = file.metadata().map_err(|e| cannot(&e))?.len();
-    if length > MOST {
-        return Err(cannot(&format!("found {length} bytes, expected at most {MOST}")));
+    let bytes = bounded(path, MOST_OF_EVENTS)?;
+    let lines = bytes.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
+    let event = |(line, n): (&[u8], usize)| {
+        serde_json::from_slice(line).map_err(|e| wrong(path, &format!("line {n} is no event: {e}")))
+    };
+    lines.map(event).collect()
+}
+
+/// All of a regular file that is not too large.
+fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let cannot = |e: io::Error| wrong(path, &e);
+    let found = std::fs::metadata(path).map_err(cannot)?;
+    if !found.is_file() {
+        return Err(wrong(path, &"found no regular file, expected one"));
     }
-    let mut events = Vec::new();
-    for (line, n) in BufReader::new(file).lines().zip(1..) {
-        let line = line.map_err(|e| cannot(&e))?;
-        let event = serde_json::from_str(&line).map_err(|e| format!("{}:{n}: no event: {e}", path.display()))?;
-        events.push(event);
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).map_err(cannot)?;
+    if bytes.len() as u64 > most {
+        return Err(wrong(path, &format!("found more than {most} bytes, expected at most as many")));
     }
-    Ok(events)
+    Ok(bytes)
+}
+
+/// What is wrong with a file; what it has in it may be anything, so not too much of it, and nothing that a terminal obeys.
+fn wrong(path: &Path, why: &dyn std::fmt::Display) -> String {
+    const MOST: usize = 300;
+    let why = why.to_string();
+    let shown: String = why
+        .chars()
+        .take(MOST)
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect();
+    format!("{}: {shown}{}", path.display(), if why.chars().count() > MOST { "..." } else { "" })
 }

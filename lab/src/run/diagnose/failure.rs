@@ -1,5 +1,7 @@
 //! What went wrong in a step.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::run::figure4::Handoff;
@@ -14,12 +16,22 @@ pub struct Failure {
     pub what: String,
     /// Whose handoff, where it is about one.
     pub handoff: Option<Handoff>,
+    /// The address that was dialled, where it is about connections.
+    #[serde(default)]
+    pub dialled: Option<SocketAddr>,
 }
 
 impl Failure {
     /// A failure that is about no handoff in particular.
     pub fn new(symptom: Symptom, what: impl Into<String>) -> Self {
-        Self { symptom, what: what.into(), handoff: None }
+        Self { symptom, what: what.into(), handoff: None, dialled: None }
+    }
+
+    /// The same, about connections to this address.
+    #[must_use]
+    pub fn to(mut self, address: SocketAddr) -> Self {
+        self.dialled = Some(address);
+        self
     }
 
     /// The same, about this handoff.

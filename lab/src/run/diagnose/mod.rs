@@ -5,16 +5,18 @@
 
 mod case;
 mod debug_manager;
+mod distribution;
 mod failure;
 mod hub;
 mod logon;
+mod owner;
 mod ports;
 mod registration;
 mod rse;
 #[cfg(test)]
 mod sample;
 
-pub use case::{Carried, Case, Distributed};
+pub use case::{CASE, Carried, Case, Distributed, EVENTS, Group, Quiesced};
 pub use failure::Failure;
 use serde::{Deserialize, Serialize};
 
@@ -43,12 +45,28 @@ impl Cause {
     }
 }
 
+impl Cause {
+    /// The same, which also rests on this event, if there is one.
+    #[must_use]
+    fn because_of(self, event: Option<&evidence::Event>) -> Self {
+        event.into_iter().fold(self, |cause, event| cause.because(debug_manager::line(event)))
+    }
+}
+
 /// Knows one cause.
 type Rule = fn(&Case) -> Option<Cause>;
 
 /// Looks for a known cause.
 pub fn diagnose(case: &Case) -> Option<Cause> {
-    let families: [&[Rule]; 6] =
-        [debug_manager::RULES, hub::RULES, registration::RULES, rse::RULES, logon::RULES, ports::RULES];
+    let families: [&[Rule]; 8] = [
+        debug_manager::RULES,
+        hub::RULES,
+        registration::RULES,
+        rse::RULES,
+        logon::RULES,
+        ports::RULES,
+        owner::RULES,
+        distribution::RULES,
+    ];
     families.into_iter().flatten().find_map(|rule| rule(case))
 }

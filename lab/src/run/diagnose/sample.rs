@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use evidence::{Direction, Event, FlowKey, FlowSeen, TcpSocket, TcpState, What};
 use sysplex::Sysplex;
 
-use super::{Carried, Case, Failure};
+use super::{Carried, Case, Failure, Group};
 use crate::run::figure4::Handoff;
 use crate::scenario::Symptom;
 
@@ -26,6 +26,7 @@ pub(super) fn case(symptom: Symptom, events: &[Event]) -> Case {
         owners: BTreeMap::new(),
         carried: Vec::new(),
         missing: Vec::new(),
+        group: Group::default(),
         events: events.to_vec(),
     }
 }
