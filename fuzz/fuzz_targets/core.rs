@@ -59,7 +59,7 @@ fn user(n: u8) -> UserId {
 }
 
 fn settings() -> Settings {
-    let limits = Limits { unproven: 8, sessions: 12, sessions_per_user: 6, members: 2, ..Limits::default() };
+    let limits = Limits { unproven: 8, unproven_local: 8, sessions: 12, sessions_per_user: 6, members: 2, ..Limits::default() };
     Settings {
         system: "LPAR1".parse().expect("system"),
         task: "DBGMGR".to_owned(),

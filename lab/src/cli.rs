@@ -127,6 +127,9 @@ enum Bench {
     /// New connections and bytes through the distributor, against the targets' own addresses, and with 100,000 entries in the VCRT
     #[command(after_help = "Example:\n  lab bench traffic --backend all")]
     Traffic(bench::Traffic),
+    /// Debug Manager's handoff: bytes after it, how many in a second and how soon, 10,000 dormant sessions; HAProxy and socat beside it
+    #[command(after_help = "Example:\n  lab bench handoff --only rate --in-flight 100")]
+    Handoff(bench::Handoff),
 }
 
 /// Runs the command line of this process; returns its exit status.
@@ -146,6 +149,7 @@ pub fn main() -> u8 {
         }
         Command::Bench(Bench::Kept { runs, json }) => bench::kept(runs, json),
         Command::Bench(Bench::Traffic(traffic)) => on_each(traffic.backend, |backend| traffic.run(backend)),
+        Command::Bench(Bench::Handoff(handoff)) => on_each(handoff.backend, |backend| handoff.run(backend)),
     }
 }
 

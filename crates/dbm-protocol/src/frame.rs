@@ -7,6 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+/// Length of a frame's header, in bytes.
+pub const HEADER: usize = 4;
+
 /// Longest payload of a frame, in bytes.
 pub const MAX_LEN: usize = 64 * 1024;
 
@@ -30,6 +33,9 @@ pub enum FrameError {
     Io(#[from] std::io::Error),
 }
 
+/// How much room there is for a payload before its bytes arrive; it grows with them. Most messages are shorter, and take one read.
+const ROOM: usize = 4096;
+
 /// Reads one message; `None` when the connection ended between two frames.
 ///
 /// Memory grows with the bytes that arrive, not with the length that was announced. Not cancel safe: a read that is
@@ -38,7 +44,23 @@ pub enum FrameError {
 /// # Errors
 /// See [`FrameError`]; after one, the connection is of no use any more.
 pub async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<T>, FrameError> {
-    let mut header = [0; 4];
+    read_payload(stream).await?.map(|payload| parse(&payload)).transpose()
+}
+
+/// The message of a payload.
+///
+/// # Errors
+/// [`FrameError::BadMessage`] when it is not one that belongs here.
+pub fn parse<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameError> {
+    Ok(serde_json::from_slice(payload)?)
+}
+
+/// Reads one frame, as [`read`] does, and returns the bytes of its JSON object.
+///
+/// # Errors
+/// See [`FrameError`]; after one, the connection is of no use any more.
+pub async fn read_payload(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Vec<u8>>, FrameError> {
+    let mut header = [0; HEADER];
     let mut have = 0;
     while have < header.len() {
         match stream.read(&mut header[have..]).await? {
@@ -47,16 +69,23 @@ pub async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncRead + Unpin)) ->
             n => have += n,
         }
     }
-    let length = u32::from_be_bytes(header);
-    if length as usize > MAX_LEN {
-        return Err(FrameError::TooLong { found: length.into() });
-    }
-    let mut payload = Vec::new();
-    (&mut *stream).take(length.into()).read_to_end(&mut payload).await?;
-    if payload.len() < length as usize {
+    let length = announced(header)?;
+    let mut payload = Vec::with_capacity(length.min(ROOM));
+    (&mut *stream).take(length as u64).read_to_end(&mut payload).await?;
+    if payload.len() < length {
         return Err(FrameError::Cut);
     }
-    Ok(Some(serde_json::from_slice(&payload)?))
+    Ok(Some(payload))
+}
+
+/// The length of the payload that a header announces.
+///
+/// # Errors
+/// [`FrameError::TooLong`] when it is over [`MAX_LEN`].
+pub fn announced(header: [u8; HEADER]) -> Result<usize, FrameError> {
+    let length = u32::from_be_bytes(header);
+    let found = u64::from(length);
+    usize::try_from(length).ok().filter(|length| *length <= MAX_LEN).ok_or(FrameError::TooLong { found })
 }
 
 /// One frame, ready to be sent.

@@ -105,8 +105,9 @@ pub enum FromDebugger {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ToDebugger {
-    /// The session stands and waits. The debugger now connects to the Unix socket `handoff` and claims the session there
-    /// ([`crate::handoff`]); the client's socket will arrive on it.
+    /// The session stands and waits. The debugger connects to the Unix socket `handoff` and claims the session there
+    /// ([`crate::handoff`]); the client's socket will arrive on it. It may do so at once; if it does when the user was told
+    /// ([`Self::UserNotified`]), a session that sleeps holds one connection and not two.
     Waiting {
         /// The session's id.
         session: SessionId,

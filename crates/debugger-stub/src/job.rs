@@ -11,6 +11,7 @@ use dbm_protocol::tcp::KeepAlive;
 use dbm_protocol::{Hello, JobName, Role, SessionId, Token, UserId, frame};
 use evidence::{Emitter, What};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use crate::adapter::Adapter;
@@ -119,11 +120,18 @@ enum NoSocket {
     ManagerLost(String),
 }
 
-/// Claims the session on the handoff socket and waits for the client's socket, while Debug Manager may end the wait.
+/// Claims the session on the handoff socket, once the user was told, and waits for the client's socket, while Debug Manager may end
+/// the wait.
 async fn wait_for_socket(host: &mut Host, kept: &mut Kept) -> Result<OwnedFd, NoSocket> {
     let Standing { session, claim, .. } = kept.standing.clone();
     let path = kept.handoff.clone();
-    let mut taking = std::pin::pin!(take_socket(&session, &path, claim));
+    // Until then nobody can dial, and the session may sleep for hours: it is not to cost a connection more.
+    let told = Notify::new();
+    let mut was_told = false;
+    let mut taking = std::pin::pin!(async {
+        told.notified().await;
+        take_socket(&session, &path, claim).await
+    });
     loop {
         tokio::select! {
             // A socket that is here counts, whatever the HOST connection says at the same moment.
@@ -134,7 +142,12 @@ async fn wait_for_socket(host: &mut Host, kept: &mut Kept) -> Result<OwnedFd, No
                 Err(reason) => return Err(why_not(host, kept, reason).await),
             },
             said = host.receive() => match said {
-                Ok(message) => heard(&message, kept).map_err(NoSocket::Over)?,
+                Ok(message) => {
+                    heard(&message, kept).map_err(NoSocket::Over)?;
+                    was_told = true;
+                    told.notify_one();
+                }
+                Err(reason) if !was_told => return Err(NoSocket::ManagerLost(reason)),
                 // The socket may have been sent just before; then it is on its way through the kernel. Whatever comes of it,
                 // from here on it is settled: either we have the socket, or nobody has.
                 Err(reason) => return match timeout(PATIENCE, &mut taking).await {

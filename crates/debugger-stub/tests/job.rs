@@ -15,6 +15,7 @@ use evidence::What;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::process::Child;
+use tokio::time::timeout;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_debugger-stub");
 
@@ -75,8 +76,9 @@ impl Manager {
         pass(&self.claimed().await).await
     }
 
-    /// The debugger's connection to the handoff socket, when it has claimed.
+    /// The debugger's connection to the handoff socket, when it has claimed: it does when the user was told.
     async fn claimed(&mut self) -> UnixStream {
+        self.say(&ToDebugger::UserNotified {}).await;
         let (mut unix, _) = soon("the claim", self.handoff.accept()).await.expect("accept");
         let hello: Hello = frame::read(&mut unix).await.expect("frame").expect("hello");
         assert_eq!(hello.role, Role::Debugger);
@@ -286,11 +288,12 @@ async fn a_job_that_waits_announces_itself_again_with_the_time_it_has_waited() {
     let mut room = Room::new();
     let (mut manager, mut child, pair) = Manager::with_job(&room, "TEST(,,,DBMDT%IBMUSER:*)").await;
     manager.say_waiting(&room).await;
-    let unix = manager.claimed().await;
+    room.until("job_waiting", |what| matches!(what, What::JobWaiting { .. }).then_some(())).await;
     // Time passes; nothing is waited for.
     let waited = Instant::now();
-    tokio::time::sleep(Duration::from_millis(30)).await;
-    drop((manager, pair, unix));
+    let claimed = timeout(Duration::from_millis(30), manager.handoff.accept()).await;
+    assert!(claimed.is_err(), "a session that sleeps holds one connection, and is claimed when its user was told");
+    drop((manager, pair));
 
     // In the first phase; now the user is told.
     let (mut manager, again, pair) = Manager::again(&room).await;

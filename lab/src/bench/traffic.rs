@@ -5,7 +5,7 @@
 
 mod bed;
 mod load;
-mod serve;
+pub(super) mod serve;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,11 +14,12 @@ use std::time::Duration;
 use netns::Network;
 use serde::{Deserialize, Serialize};
 
+use super::bulk::{self, Way};
 use super::realm::{in_realm, median, on_runtime};
 use crate::backends::{Choice, Known};
 use crate::{exit, programs};
 use bed::Bed;
-use load::{Rate, Way};
+use load::Rate;
 use serve::{BULK, GREETS};
 
 /// Entries in the VCRT of the owner that has few.
@@ -49,7 +50,7 @@ pub struct Traffic {
     json: bool,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let (least, most) = (Duration::from_millis(10), Duration::from_secs(60));
     let found = humantime::parse_duration(text).map_err(|e| e.to_string())?;
     let fits = (least..=most).contains(&found);
@@ -58,15 +59,15 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// One way beside another, in the same unit.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Compared {
-    /// Without the distributor, or with few entries.
-    base: f64,
-    found: f64,
+pub(super) struct Compared {
+    /// What the other is held against, such as the way without the distributor.
+    pub(super) base: f64,
+    pub(super) found: f64,
     /// found / base.
-    ratio: f64,
+    pub(super) ratio: f64,
     /// The same of measurements that followed each other: what a quarter of them is below, and what a quarter is above. Far
     /// apart where the machine has much else to do.
-    quartiles: [f64; 2],
+    pub(super) quartiles: [f64; 2],
 }
 
 /// Medians for one backend.
@@ -133,8 +134,8 @@ impl Traffic {
         measured.many.push(self.rate(bed, &[bed.distributed(1, GREETS)], time)?);
         let ways = [bed.direct(BULK)[0], bed.distributed(0, BULK)];
         for (to, number) in ways.into_iter().zip(0..) {
-            measured.to_client[number].push(load::bulk(&bed.station, to, Way::ToClient, time)?);
-            measured.to_server[number].push(load::bulk(&bed.station, to, Way::ToServer, time)?);
+            measured.to_client[number].push(bulk::call(&bed.station, to, Way::ToClient, time)?);
+            measured.to_server[number].push(bulk::call(&bed.station, to, Way::ToServer, time)?);
         }
         Ok(())
     }
@@ -206,7 +207,8 @@ impl Traffic {
     }
 }
 
-fn compare(base: &[f64], found: &[f64]) -> Compared {
+/// Medians, and how far the runs are apart.
+pub(super) fn compare(base: &[f64], found: &[f64]) -> Compared {
     let mut ratios: Vec<f64> = found.iter().zip(base).map(|(found, base)| found / base).collect();
     ratios.sort_by(f64::total_cmp);
     let quartile = |part: usize| ratios.get(ratios.len() * part / 4).copied().unwrap_or(0.0);

@@ -36,6 +36,8 @@ Keys:
   HUBIP=ADDRESS    address of the primary node's LPAR, the same for all instances; none: no sysplex support
   HUBPORT=PORT     port of the hub there                                          [default: 5337]
   WAIT=SECONDS     how long a session waits for its user, and then for the engine [default: 300]
+  SESSIONS=N       how many sessions there may be, here and of each secondary   [default: 16384]
+  USERSESSIONS=N   how many of one user; each needs a file descriptor, two when its user was told  [default: 64]
   TRUSTEDTCP=ON|OFF  are the hub's partners authenticated, by their addresses?    [default: OFF]
   HUBPEERS=ADDRESS[,ADDRESS]  with TRUSTEDTCP=ON: the systems of the sysplex, as
                    addresses or networks such as 9.9.9.0/24  [default: the network of HUBIP]

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::words::{Origin, Words, cut};
 use super::{Args, Config};
-use crate::core::{LONGEST_WAIT, is_of_one_system};
+use crate::core::{LONGEST_WAIT, Limits, is_of_one_system};
 
 /// All that is wrong with the input, one sentence each.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +50,10 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
     let hub_ip = value("HUBIP").map(|(text, origin)| hub_ip(&text, &origin)).transpose();
     let hub_ip = note(hub_ip, &mut problems);
     let wait = note(wait(&or("WAIT", "300")), &mut problems);
+    let limits = Limits::default();
+    let sessions = note(count("SESSIONS", &or("SESSIONS", &limits.sessions.to_string())), &mut problems);
+    let each = or("USERSESSIONS", &limits.sessions_per_user.to_string());
+    let user_sessions = note(count("USERSESSIONS", &each), &mut problems);
     let trusted_tcp = note(on_or_off("TRUSTEDTCP", &or("TRUSTEDTCP", "OFF")), &mut problems);
     let hub_peers = value("HUBPEERS").map(|(text, origin)| hub_peers(&text, &origin, trusted_tcp)).transpose();
     let hub_peers = note(hub_peers, &mut problems);
@@ -79,6 +83,8 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
                 trusted_tcp,
                 hub_peers: hub_peers.flatten().unwrap_or_default(),
                 wait: Duration::from_secs(wait),
+                sessions: sessions.unwrap_or(limits.sessions),
+                user_sessions: user_sessions.unwrap_or(limits.sessions_per_user),
                 task: env(TASK_ENV).filter(|name| !name.is_empty()).unwrap_or_else(|| "DBGMGR".to_owned()),
                 debug,
                 metrics: metrics.flatten(),
@@ -159,6 +165,17 @@ fn wait((text, origin): &(String, Origin)) -> Result<u64, String> {
         format!("WAIT ({origin}): `{}` was found, a number of seconds from 1 to {LONGEST_WAIT} was expected", cut(text))
     })
 }
+
+/// SESSIONS and USERSESSIONS.
+fn count(name: &str, (text, origin): &(String, Origin)) -> Result<usize, String> {
+    text.parse().ok().filter(|count| (1..=MOST_SESSIONS).contains(count)).ok_or_else(|| {
+        let found = cut(text);
+        format!("{name} ({origin}): `{found}` was found, a number of sessions from 1 to {MOST_SESSIONS} was expected")
+    })
+}
+
+/// Highest value of SESSIONS and USERSESSIONS. Ours, as the keys are.
+const MOST_SESSIONS: usize = 100_000;
 
 /// Most addresses in HUBPEERS: twice what a sysplex has of systems.
 const MOST_PEERS: usize = 64;
@@ -242,6 +259,7 @@ mod tests {
         let config = load_with(&["5336", "5335"], &[]).expect("right");
         assert_eq!((config.host, config.client, config.hub, config.debug), (5336, 5335, None, false));
         assert_eq!((config.wait.as_secs(), config.run_dir.to_str()), (300, Some("/run/zos")));
+        assert_eq!((config.sessions, config.user_sessions), (16_384, 64), "as README and the man page say");
         let config = load_with(&["5336", "5335", "", "DEBUG HUBIP=9.9.9.1"], &[]).expect("right");
         assert_eq!((config.hub, config.debug), (Some(([9, 9, 9, 1], 5337).into()), true));
     }
@@ -303,6 +321,11 @@ mod tests {
             (&["5336", "5335", "qqqq=1"], "the keys are HOST, CLIENT, HUBIP"),
             (&["5336", "5335", "WAIT=0"], "WAIT (argument PRM): `0` was found"),
             (&["5336", "5335", "WAIT="], "WAIT has no value"),
+            (
+                &["5336", "5335", "SESSIONS=0"],
+                "SESSIONS (argument PRM): `0` was found, a number of sessions from 1 to 100000",
+            ),
+            (&["5336", "5335", "USERSESSIONS=many"], "USERSESSIONS (argument PRM): `many` was found"),
             (&["5336", "5335", "WAIT=1", "WAIT=2"], "second time"),
             (&["5336", "5335", "TRUSTEDTCP=YES"], "TRUSTEDTCP (argument PRM): `YES` was found, ON or OFF"),
             (&["5336", "5335", "NAMETOKEN=YES"], "NAMETOKEN (argument PRM): `YES` was found, PERSIST or NOPERSIST"),

@@ -4,9 +4,9 @@
 //! `KEY=VALUE`, of which SAFCLASS is documented. HUBIP, HUBPORT and TRUSTEDTCP are documented for a configuration file and for
 //! environment variables, but the file's syntax is not, nor is a precedence; both are ours: `KEY=VALUE` lines, `#` or `*` begins
 //! a comment line, all keys may be anywhere, and arguments go before the configuration file, which goes before the environment.
-//! CLIENTIP and HUBPEERS are ours; so is WAIT (the operator's `T,$VALUE` sets what seems to be the same at run time), and METRICS. NAMETOKEN
-//! and PTKTDATA are switches for mistakes of the field: which kind of name/token pair EQAZPCM makes is not documented, and there is no
-//! RACF here.
+//! CLIENTIP and HUBPEERS are ours; so is WAIT (the operator's `T,$VALUE` sets what seems to be the same at run time), and so are
+//! METRICS, SESSIONS and USERSESSIONS. NAMETOKEN and PTKTDATA are switches for mistakes of the field: which kind of name/token pair
+//! EQAZPCM makes is not documented, and there is no RACF here.
 
 mod args;
 mod check;
@@ -44,6 +44,10 @@ pub struct Config {
     pub hub_peers: Vec<IpNet>,
     /// Longest duration of each phase of a wait.
     pub wait: Duration,
+    /// SESSIONS: how many there may be on this system.
+    pub sessions: usize,
+    /// USERSESSIONS: how many of one user.
+    pub user_sessions: usize,
     /// Name of the started task, by which the operator calls it; it is read from the environment.
     pub task: String,
     /// PRM=DEBUG: trace to stderr.
@@ -88,6 +92,12 @@ impl fmt::Display for Config {
         if !self.ptktdata {
             writeln!(f, "PTKTDATA=NONE")?;
         }
-        write!(f, "WAIT={}\nSAFCLASS={saf_class}\nDEBUG={}", self.wait.as_secs(), switch(self.debug))
+        let Self { sessions, user_sessions, .. } = self;
+        write!(
+            f,
+            "WAIT={}\nSESSIONS={sessions}\nUSERSESSIONS={user_sessions}\nSAFCLASS={saf_class}\nDEBUG={}",
+            self.wait.as_secs(),
+            switch(self.debug)
+        )
     }
 }

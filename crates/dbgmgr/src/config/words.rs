@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The keys, as IBM names them; CLIENTIP, HUBPEERS, WAIT, METRICS, NAMETOKEN and PTKTDATA are ours.
-pub(super) const KEYS: [&str; 13] = [
+/// The keys, as IBM names them; CLIENTIP, HUBPEERS, WAIT, SESSIONS, USERSESSIONS, METRICS, NAMETOKEN and PTKTDATA are ours.
+pub(super) const KEYS: [&str; 15] = [
     "HOST",
     "CLIENT",
     "CLIENTIP",
@@ -12,6 +12,8 @@ pub(super) const KEYS: [&str; 13] = [
     "HUBPORT",
     "HUBPEERS",
     "WAIT",
+    "SESSIONS",
+    "USERSESSIONS",
     "TRUSTEDTCP",
     "SAFCLASS",
     "METRICS",

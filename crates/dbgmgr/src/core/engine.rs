@@ -33,10 +33,16 @@ impl Manager {
     fn attach(&mut self, conn: ConnId, id: SessionId) {
         self.withdraw(&id);
         self.timers.clear(&Subject::Session(id.clone()));
-        self.set_state(&id, State::Attached { engine: conn });
-        if self.sessions.get(&id).is_some_and(|s| s.handoff.is_some()) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut session.state, State::Attached { engine: conn });
+        if session.handoff.is_some() {
             self.link(&id);
         } else {
+            // An engine may be here before it is known that its user was told, and the debugger may claim only when it hears that.
+            if matches!(before, State::Dormant { .. }) {
+                let debugger = session.debugger;
+                self.send(debugger, Reply::Debugger(ToDebugger::UserNotified {}));
+            }
             self.set_timer(Subject::Claim(id), self.settings.limits.claim_ns);
         }
     }

@@ -250,8 +250,11 @@ pub struct Settings {
 /// Bounds on what others can make Debug Manager do. None is documented by IBM; all are ours. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections per port that have not said yet what they want.
+    /// Connections to the CLIENT port, and to the HUB port, that have not said yet what they want: anybody can make them.
     pub unproven: usize,
+    /// The same of the HOST port and of the handoff socket. Only who has the right user id stays there, and a thousand jobs may
+    /// begin in one moment.
+    pub unproven_local: usize,
     /// Time for hello and first message.
     pub hello_ns: u64,
     /// Time for a debugger to claim its session on the handoff socket once an engine is there.
@@ -275,11 +278,19 @@ pub struct Limits {
     pub retry_most_ns: u64,
 }
 
+impl Limits {
+    /// Connections on this port that have not said yet what they want.
+    pub fn unproven_on(&self, port: Port) -> usize {
+        if matches!(port, Port::Host | Port::Handoff) { self.unproven_local } else { self.unproven }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         const SECOND: u64 = 1_000_000_000;
         Self {
             unproven: 512,
+            unproven_local: 1024,
             hello_ns: 10 * SECOND,
             claim_ns: 2 * SECOND,
             sessions_per_user: 64,

@@ -139,7 +139,7 @@ impl Manager {
     }
 
     fn opened(&mut self, conn: ConnId, port: Port, ends: Option<Ends>) {
-        if self.conns.unproven(port) >= self.settings.limits.unproven {
+        if self.conns.unproven(port) >= self.settings.limits.unproven_on(port) {
             // Whoever means it speaks at once, so of those who are silent the oldest is the least likely to be wanted.
             let oldest = self.conns.oldest_unproven(port);
             self.drop_for_another(oldest);

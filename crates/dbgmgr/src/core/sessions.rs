@@ -78,13 +78,17 @@ const REMEMBERED: usize = 1024;
 pub(crate) struct Sessions {
     all: BTreeMap<SessionId, Session>,
     by_user: BTreeMap<UserId, BTreeSet<SessionId>>,
+    /// Those that have ended, in that order, and the same to be found quickly.
     ended: VecDeque<SessionId>,
+    ended_set: BTreeSet<SessionId>,
 }
 
 impl Sessions {
     /// Puts a session in; one that was announced again has not ended after all.
     pub(crate) fn insert(&mut self, id: SessionId, session: Session) {
-        self.ended.retain(|ended| *ended != id);
+        if self.ended_set.remove(&id) {
+            self.ended.retain(|ended| *ended != id);
+        }
         self.by_user.entry(session.user.clone()).or_default().insert(id.clone());
         self.all.insert(id, session);
     }
@@ -105,16 +109,20 @@ impl Sessions {
                 self.by_user.remove(&session.user);
             }
         }
-        if self.ended.len() == REMEMBERED {
-            self.ended.pop_front();
+        if self.ended.len() == REMEMBERED
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.ended_set.remove(&oldest);
         }
-        self.ended.push_back(id.clone());
+        if self.ended_set.insert(id.clone()) {
+            self.ended.push_back(id.clone());
+        }
         Some(session)
     }
 
     /// Was there such a session, not long ago?
     pub(crate) fn has_ended(&self, id: &SessionId) -> bool {
-        self.ended.contains(id)
+        self.ended_set.contains(id)
     }
 
     pub(crate) fn len(&self) -> usize {

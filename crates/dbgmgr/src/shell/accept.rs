@@ -14,9 +14,16 @@ use crate::core::{Input, Port};
 /// Pause after an accept that failed: it may fail again at once, and must not keep the processor busy.
 const AFTER_ERROR: Duration = Duration::from_millis(20);
 
+/// So many are accepted before those that are there may speak: who means it has spoken by then, and is not taken for a silent one
+/// that has to go for the next.
+const AT_ONCE: u64 = 16;
+
 /// Accepts on a TCP port for ever.
 pub(super) async fn tcp(listener: TcpListener, port: Port, core: mpsc::Sender<Event>) {
-    loop {
+    for number in 1_u64.. {
+        if number.is_multiple_of(AT_ONCE) {
+            tokio::task::yield_now().await;
+        }
         let event = match listener.accept().await {
             Ok((stream, _)) => Event::Tcp { port, stream },
             Err(e) => failed(&e, &format!("{port:?}")).await,

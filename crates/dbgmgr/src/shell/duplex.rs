@@ -1,9 +1,15 @@
 //! Connections that talk both ways for as long as they are held: Debug Miners, debuggers, other Debug Managers.
+//!
+//! On the HOST port there may be thousands that say little: what is sent to one goes out at once, and only if the peer does not
+//! take it there is a queue, with a task of its own. A hub link has its queue from the beginning: what comes to be sent while it
+//! is busy goes out in one piece.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustix::net::{Shutdown, shutdown};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
@@ -19,49 +25,69 @@ use crate::core::{ConnId, Input, Port};
 pub(super) const WRITE: Duration = Duration::from_secs(10);
 /// How long a peer that is told why it is closed has for reading it.
 const LINGER: Duration = Duration::from_secs(1);
+/// How many messages go out in one piece.
+const TOGETHER: usize = 64;
 
-/// The sending end of a connection's queue. Dropping it closes the connection, after what is in the queue.
+/// The sending end of a connection. Dropping it closes the connection, after what is in the queue.
 pub(super) struct Duplex {
-    queue: mpsc::UnboundedSender<Vec<u8>>,
-    /// Bytes in the queue, and how many there may be.
-    queued: Arc<AtomicUsize>,
+    conn: ConnId,
+    core: mpsc::Sender<Event>,
+    /// `None` only while it goes from one way to the other.
+    writing: Option<Writing>,
     most: usize,
     reader: AbortHandle,
+}
+
+enum Writing {
+    /// Nothing waits; was anything written?
+    AtOnce { half: OwnedWriteHalf, wrote: bool },
+    /// The queue, and how many bytes are in it.
+    Queue { queue: mpsc::UnboundedSender<Vec<u8>>, queued: Arc<AtomicUsize> },
 }
 
 impl Duplex {
     /// Starts to read from a connection, into the core.
     pub(super) fn start(conn: ConnId, port: Port, stream: TcpStream, core: &mpsc::Sender<Event>) -> Self {
         let _ = stream.set_nodelay(true);
-        let (mut read_half, write_half) = stream.into_split();
-        let (queue, queue_end) = mpsc::unbounded_channel();
-        let queued = Arc::new(AtomicUsize::new(0));
-        let (to_core, counter) = (core.clone(), queued.clone());
+        let (mut read_half, half) = stream.into_split();
         let reader = tokio::spawn({
             let core = core.clone();
             async move { read::messages(&mut read_half, port, conn, usize::MAX, &core).await }
         });
-        tokio::spawn(async move {
-            if let Err(reason) = write(write_half, queue_end, &counter).await {
-                let _ = to_core.send(Event::Input(Input::Closed { conn, reason })).await;
-            }
-        });
+        let (core, reader) = (core.clone(), reader.abort_handle());
+        if port == Port::Host {
+            let writing = Some(Writing::AtOnce { half, wrote: false });
+            return Self { conn, core, writing, most: 256 * 1024, reader };
+        }
+        let writing = Some(queue(conn, half, &core));
         // After a hub link came up, all users and sessions are announced in one go.
-        let most = if matches!(port, Port::Host) { 256 * 1024 } else { 16 * 1024 * 1024 };
-        Self { queue, queued, most, reader: reader.abort_handle() }
+        Self { conn, core, writing, most: 16 * 1024 * 1024, reader }
     }
 
-    /// Queues a message.
+    /// Sends a message, now or as soon as the peer takes it.
     ///
     /// # Errors
     /// When the peer does not take what it is sent; the connection is of no use any more.
-    pub(super) fn send(&self, bytes: Vec<u8>) -> Result<(), String> {
-        let queued = self.queued.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
-        if queued > self.most {
-            return Err(format!("the peer does not read: {queued} bytes are waiting for it"));
+    pub(super) fn send(&mut self, mut bytes: Vec<u8>) -> Result<(), String> {
+        if let Some(Writing::AtOnce { half, wrote }) = &mut self.writing {
+            *wrote = true;
+            match half.try_write(&bytes) {
+                Ok(all) if all == bytes.len() => return Ok(()),
+                Ok(some) => drop(bytes.drain(..some)),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                Err(e) => return Err(e.to_string()),
+            }
+            if let Some(Writing::AtOnce { half, .. }) = self.writing.take() {
+                self.writing = Some(queue(self.conn, half, &self.core));
+            }
+        }
+        let Some(Writing::Queue { queue, queued }) = &self.writing else { return Ok(()) };
+        let waiting = queued.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
+        if waiting > self.most {
+            return Err(format!("the peer does not read: {waiting} bytes are waiting for it"));
         }
         // The writer ends when the connection fails, and has reported that.
-        let _ = self.queue.send(bytes);
+        let _ = queue.send(bytes);
         Ok(())
     }
 }
@@ -69,7 +95,27 @@ impl Duplex {
 impl Drop for Duplex {
     fn drop(&mut self) {
         self.reader.abort();
+        if let Some(Writing::AtOnce { half, wrote: true }) = self.writing.take() {
+            let _ = shutdown(half.as_ref(), Shutdown::Write);
+            // A peer that is gone already has read all that it will.
+            if !matches!(half.as_ref().try_read(&mut [0]), Ok(0)) {
+                tokio::spawn(async move { linger(half.as_ref()).await });
+            }
+        }
     }
+}
+
+/// The queue of a connection, and the task that writes it.
+fn queue(conn: ConnId, half: OwnedWriteHalf, core: &mpsc::Sender<Event>) -> Writing {
+    let (queue, queue_end) = mpsc::unbounded_channel();
+    let queued = Arc::new(AtomicUsize::new(0));
+    let (core, counter) = (core.clone(), queued.clone());
+    tokio::spawn(async move {
+        if let Err(reason) = write(half, queue_end, &counter).await {
+            let _ = core.send(Event::Input(Input::Closed { conn, reason })).await;
+        }
+    });
+    Writing::Queue { queue, queued }
 }
 
 /// Writes the queue out until its other end is dropped, then closes.
@@ -78,8 +124,10 @@ async fn write(
     mut queue: mpsc::UnboundedReceiver<Vec<u8>>,
     queued: &AtomicUsize,
 ) -> Result<(), String> {
-    let mut wrote = false;
-    while let Some(bytes) = queue.recv().await {
+    let (mut wrote, mut messages) = (false, Vec::new());
+    while queue.recv_many(&mut messages, TOGETHER).await > 0 {
+        let bytes = if messages.len() == 1 { messages.remove(0) } else { messages.concat() };
+        messages.clear();
         timeout(WRITE, stream.write_all(&bytes))
             .await
             .map_err(|_| format!("the peer took nothing for {WRITE:?}"))?
@@ -97,13 +145,13 @@ async fn write(
 /// Reads away what the peer still sends: closing a socket with unread bytes resets it, and the peer would lose our last words.
 pub(super) async fn linger(stream: &TcpStream) {
     let _ = timeout(LINGER, async {
-        let mut junk = [0; 4096];
         let mut left: usize = 64 * 1024;
         while left > 0 && stream.readable().await.is_ok() {
+            let mut junk = [0; 4096];
             match stream.try_read(&mut junk) {
                 Ok(0) => return,
                 Ok(n) => left = left.saturating_sub(n),
-                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }
         }

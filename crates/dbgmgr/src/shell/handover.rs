@@ -27,10 +27,24 @@ const MESSAGES: usize = 2;
 pub(super) enum Order {
     /// Send this.
     Send(Vec<u8>),
-    /// To an engine's task: send `accepted`, then give the socket to the task at the other end of `handoff`.
-    Link { accepted: Vec<u8>, linked: Linked, handoff: mpsc::UnboundedSender<Self> },
-    /// To a debugger's task: pass this socket on.
-    Pass { linked: Linked, engine: TcpStream, done: oneshot::Sender<Result<(), String>> },
+    /// To an engine's task.
+    Link(Box<Link>),
+    /// To a debugger's task.
+    Pass(Box<Pass>),
+}
+
+/// Send `accepted`, then give the socket to the task at the other end of `handoff`.
+pub(super) struct Link {
+    pub(super) accepted: Vec<u8>,
+    pub(super) linked: Linked,
+    pub(super) handoff: mpsc::UnboundedSender<Order>,
+}
+
+/// Pass this socket on.
+pub(super) struct Pass {
+    linked: Linked,
+    engine: TcpStream,
+    done: oneshot::Sender<Result<(), String>>,
 }
 
 /// The life of an engine's connection.
@@ -55,12 +69,12 @@ pub(super) async fn engine(
                 let _ = timeout(WRITE, stream.write_all(&bytes)).await;
                 wrote = true;
             }
-            Order::Link { accepted, linked, handoff } => {
-                let result = link(stream, accepted, linked, handoff).await;
+            Order::Link(order) => {
+                let result = link(stream, *order).await;
                 let _ = core.send(Event::Input(Input::LinkDone { engine: conn, result })).await;
                 return;
             }
-            Order::Pass { .. } => {}
+            Order::Pass(_) => {}
         }
         order = orders.recv().await;
     }
@@ -70,19 +84,14 @@ pub(super) async fn engine(
     }
 }
 
-async fn link(
-    mut stream: TcpStream,
-    accepted: Vec<u8>,
-    linked: Linked,
-    handoff: mpsc::UnboundedSender<Order>,
-) -> Result<(), String> {
+async fn link(mut stream: TcpStream, Link { accepted, linked, handoff }: Link) -> Result<(), String> {
     timeout(WRITE, stream.write_all(&accepted))
         .await
         .map_err(|_| "the engine does not read".to_owned())?
         .map_err(|e| format!("the engine's connection failed: {e}"))?;
     let (done, answer) = oneshot::channel();
     let gone = "the debugger's connection to the handoff socket ended";
-    handoff.send(Order::Pass { linked, engine: stream, done }).map_err(|_| gone)?;
+    handoff.send(Order::Pass(Box::new(Pass { linked, engine: stream, done }))).map_err(|_| gone)?;
     answer.await.map_err(|_| gone)?
 }
 
@@ -106,7 +115,8 @@ pub(super) async fn claimant(
             Some(Order::Send(bytes)) => {
                 let _ = timeout(WRITE, stream.write_all(&bytes)).await;
             }
-            Some(Order::Pass { linked, engine, done }) => {
+            Some(Order::Pass(pass)) => {
+                let Pass { linked, engine, done } = *pass;
                 let sent = timeout(PASS, send_socket(&stream, &linked, engine.as_fd())).await;
                 // Our copy: from here on nobody but the debugger holds the connection.
                 drop(engine);
@@ -116,7 +126,7 @@ pub(super) async fn claimant(
                 });
                 return;
             }
-            Some(Order::Link { .. }) | None => {}
+            Some(Order::Link(_)) | None => {}
         }
         let mut byte = [0];
         tokio::select! {

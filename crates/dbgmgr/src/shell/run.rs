@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::control::Command;
 use super::duplex::Duplex;
-use super::handover::{self, Order};
+use super::handover::{self, Link, Order};
 use super::hub::{HubPort, Outcome};
 use super::metrics::Metrics;
 use super::{Fatal, SetLevel, accept, address, chance, control, scrape, service, start, trust};
@@ -92,7 +92,7 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
         handoff: held.handoff_path.display().to_string(),
         // Microseconds since the machine started: an earlier run cannot have given as many numbers.
         first_session: monotonic_ns() / 1000,
-        limits: Limits::default(),
+        limits: Limits { sessions: config.sessions, sessions_per_user: config.user_sessions, ..Limits::default() },
     };
     let guard = Guard::new(held.key, rustix::process::geteuid().as_raw(), began);
     let guard = if config.ptktdata { guard } else { guard.without_ptktdata() };
@@ -131,8 +131,9 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
             _ = int.recv() => None,
         };
         let Some(event) = event else { break };
-        let Some(written) = shell.event(event).filter(|_| shell.stopping) else { continue };
-        let _ = timeout(LAST_WORD, written).await;
+        if let Some(written) = shell.events(event, &mut events) {
+            let _ = timeout(LAST_WORD, written).await;
+        }
     }
     service::stopping();
     shell.input(Input::Stop);
@@ -152,6 +153,21 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
 }
 
 impl Shell {
+    /// Takes an event, and those that wait behind it, so many of them that a signal is not kept waiting. Returns, when the operator
+    /// has stopped Debug Manager, when he has read that.
+    fn events(&mut self, first: Event, more: &mut mpsc::Receiver<Event>) -> Option<oneshot::Receiver<()>> {
+        const AT_ONCE: usize = 64;
+        let mut next = Some(first);
+        for _ in 0..AT_ONCE {
+            let written = self.event(next?);
+            if self.stopping {
+                return written;
+            }
+            next = more.try_recv().ok();
+        }
+        next.and_then(|last| self.event(last)).filter(|_| self.stopping)
+    }
+
     /// Returns, for a command of the operator, when he has read what comes of it.
     fn event(&mut self, event: Event) -> Option<oneshot::Receiver<()>> {
         match event {
@@ -295,13 +311,13 @@ impl Shell {
             return Err("a connection ended before the two were linked".to_owned());
         };
         let accepted = frame::encode(&Reply::Engine(accepted)).map_err(|e| e.to_string())?;
-        let order = Order::Link { accepted, linked, handoff: via.clone() };
-        to.send(order).map_err(|_| "the engine's connection ended".to_owned())
+        let order = Link { accepted, linked, handoff: via.clone() };
+        to.send(Order::Link(Box::new(order))).map_err(|_| "the engine's connection ended".to_owned())
     }
 
-    fn send(&self, conn: ConnId, reply: &Reply) -> Result<(), String> {
+    fn send(&mut self, conn: ConnId, reply: &Reply) -> Result<(), String> {
         let bytes = frame::encode(reply).map_err(|e| e.to_string())?;
-        match self.handles.get(&conn) {
+        match self.handles.get_mut(&conn) {
             Some(Handle::Duplex(duplex)) => duplex.send(bytes),
             Some(Handle::Handover(orders)) => {
                 // A task that has ended has reported why.

@@ -2,6 +2,7 @@
 
 use std::fs::Permissions;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -67,12 +68,22 @@ pub(super) async fn take(config: &Config, emitter: &Emitter) -> Result<Held, Fat
     Ok(Held { metrics, host, client, handoff, handoff_path, control, control_path, pair, key })
 }
 
+/// Connections that may wait to be accepted: a thousand jobs may begin in one moment. Who finds no room comes again after a second
+/// (TCP). The system may allow less (`net.core.somaxconn`).
+const WAITING: i32 = 4096;
+
+fn wait_in_line(listener: &impl AsFd) -> std::io::Result<()> {
+    Ok(rustix::net::listen(listener, WAITING)?)
+}
+
 async fn listen(role: &str, address: SocketAddr, run_dir: &Path, emitter: &Emitter) -> Result<TcpListener, Fatal> {
     let port = role.to_uppercase();
     let listener = TcpListener::bind(address).await.map_err(|e| {
         let hint = active(run_dir).map(|text| format!(" ({text})")).unwrap_or_default();
         Fatal(format!("cannot listen on the {port} port, {address}: {e}{hint}"))
     })?;
+    wait_in_line(&listener)
+        .map_err(|e| Fatal(format!("cannot listen for {WAITING} connections on the {port} port, {address}: {e}")))?;
     emitter.emit(What::Listening { role: role.to_owned(), address });
     Ok(listener)
 }
@@ -95,5 +106,6 @@ fn handoff_socket(path: &Path) -> std::io::Result<UnixListener> {
     }
     let socket = UnixListener::bind(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    wait_in_line(&socket)?;
     Ok(socket)
 }

@@ -1,21 +1,15 @@
 //! The sysplex in which traffic is measured: two owners with a DVIPA each, two targets that own nothing, a workstation.
-//!
-//! It is only the network and the kernel's part of the distribution. What the lab does to see what happens, the captures of all
-//! interfaces and the looks at tables, would be measured as well, and on the way over the owner three times as much as on the
-//! direct way.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use distributor::{Connection, OwnerPlan, Script, Seen};
+use distributor::Connection;
 use netns::{NetNs, Network};
 use sysplex::{Lpar, LparIndex, Ports, Sysplex};
 
 use super::serve::{self, BULK, GREETS};
 use crate::backends::Known;
-use crate::plex::{self, Hosts, SharedBackend, tasks};
+use crate::bench::distribution::Distribution;
 
 /// LPARs that own a DVIPA; the others are the targets.
 const OWNERS: usize = 2;
@@ -23,10 +17,7 @@ const OWNERS: usize = 2;
 pub(super) struct Bed {
     /// Where clients are.
     pub(super) station: NetNs,
-    sysplex: Sysplex,
-    hosts: Arc<Hosts>,
-    backend: SharedBackend,
-    plans: BTreeMap<LparIndex, OwnerPlan>,
+    distribution: Distribution,
 }
 
 impl Bed {
@@ -37,25 +28,15 @@ impl Bed {
         bin_dir: PathBuf,
         clients: usize,
     ) -> Result<Self, String> {
-        let sysplex = sysplex();
-        let backend = backend.make(&sysplex);
-        let network = plex::network(realm, &sysplex, &backend, bin_dir).await;
-        let (hosts, mut group, before) = network.map_err(|e| e.to_string())?;
-        let netns = |name: &str| hosts.get(name).map(|(host, _)| host.netns().clone()).map_err(|e| e.to_string());
-        let station = netns(&sysplex.workstations[0].name)?;
-        let mut seen = Seen::default();
-        for target in &sysplex.lpars[OWNERS..] {
-            serve::start(&netns(&target.name)?, number(target), clients).map_err(|e| e.to_string())?;
-            let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-            seen.listeners.insert(target.index, vec![any(GREETS), any(BULK)]);
+        let mut distribution = Distribution::make(realm, sysplex(), backend, bin_dir).await?;
+        let targets = &distribution.sysplex.lpars[OWNERS..];
+        for target in targets {
+            serve::start(&distribution.netns(&target.name)?, number(target), clients).map_err(|e| e.to_string())?;
         }
-        group.observe(seen);
-        let plans = group.plans();
-        let bed = Self { station, sysplex, hosts, backend, plans };
-        for (&owner, plan) in &bed.plans {
-            bed.run(owner, &bed.backend.render(before.get(&owner), plan, &[])).await?;
-        }
-        Ok(bed)
+        let listen: Vec<(LparIndex, &[u16])> =
+            targets.iter().map(|target| (target.index, &[GREETS, BULK][..])).collect();
+        distribution.follow(&listen).await?;
+        Ok(Self { station: distribution.station()?, distribution })
     }
 
     /// The ports of the targets at their own addresses on the LAN, and what they greet with.
@@ -70,14 +51,15 @@ impl Bed {
 
     /// A port of the DVIPA of one owner, counted from 0.
     pub(super) fn distributed(&self, owner: usize, port: u16) -> SocketAddr {
-        SocketAddr::new(self.sysplex.dvipas[owner].address, port)
+        SocketAddr::new(self.distribution.sysplex.dvipas[owner].address, port)
     }
 
     /// Puts so many connections into the VCRT of one owner, as a takeover does; returns how many there are then.
     pub(super) async fn fill(&self, owner: usize, entries: u32) -> Result<usize, String> {
         let dvipa = self.distributed(owner, GREETS);
-        let owner = self.sysplex.dvipas[owner].owner;
-        let plan = self.plans.get(&owner).ok_or("no plan for an owner")?;
+        let owner = self.distribution.sysplex.dvipas[owner].owner;
+        let Distribution { backend, plans, .. } = &self.distribution;
+        let plan = plans.get(&owner).ok_or("no plan for an owner")?;
         let targets = self.targets();
         let connections: Vec<Connection> = (0..entries)
             .map(|number| {
@@ -85,26 +67,14 @@ impl Bed {
                 Connection { client: client(number), dvipa, target }
             })
             .collect();
-        self.run(owner, &self.backend.render(Some(plan), plan, &connections)).await?;
-        let outputs = self.run(owner, &self.backend.read()).await?;
-        let tables = self.backend.parse(&outputs).map_err(|e| e.to_string())?;
+        self.distribution.run(owner, &backend.render(Some(plan), plan, &connections)).await?;
+        let outputs = self.distribution.run(owner, &backend.read()).await?;
+        let tables = backend.parse(&outputs).map_err(|e| e.to_string())?;
         Ok(tables.vcrt.iter().filter(|entry| entry.dvipa == dvipa).count())
     }
 
     fn targets(&self) -> &[Lpar] {
-        &self.sysplex.lpars[OWNERS..]
-    }
-
-    async fn run(&self, on: LparIndex, scripts: &[Script]) -> Result<Vec<String>, String> {
-        let name = self.sysplex.lpar(on).map(|lpar| lpar.name.as_str()).unwrap_or_default();
-        let (host, exits) = self.hosts.get(name).map_err(|e| e.to_string())?;
-        let mut outputs = Vec::new();
-        for script in scripts {
-            let argv = [script.program.to_owned()].into_iter().chain(script.args.iter().cloned()).collect();
-            let output = tasks::run_tool(host, exits, argv, &script.stdin).await;
-            outputs.push(output.map_err(|e| e.to_string())?);
-        }
-        Ok(outputs)
+        &self.distribution.sysplex.lpars[OWNERS..]
     }
 }
 

@@ -139,6 +139,7 @@ fn on_every_port_so_many_may_be_silent_at_once() {
     for port in [Port::Host, Port::Client, Port::Hub, Port::Handoff] {
         let mut w = World::alone();
         w.manager.settings.limits.unproven = 3;
+        w.manager.settings.limits.unproven_local = 3;
         let first = w.open(port);
         w.open(port);
         w.open(port);

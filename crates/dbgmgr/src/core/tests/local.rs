@@ -237,3 +237,22 @@ fn many_sessions_of_one_user_are_each_linked_with_their_own_engine() {
     let active = w.operator("D,U").iter().filter(|line| line.contains("connected to Probe")).count();
     assert_eq!(active, jobs.len());
 }
+
+#[test]
+fn a_debugger_that_claims_when_its_user_was_told_is_not_waited_for_in_vain() {
+    // The engine may be faster than the news that its user was told.
+    let mut w = World::alone();
+    let job = w.job("IBMUSER");
+    let token = w.manager.sessions.get(&job.session).expect("waits").token.clone();
+    let (engine, out) = w.attach("IBMUSER", &job.session, &token);
+    assert_eq!(replies(&out, job.conn), [Reply::Debugger(ToDebugger::UserNotified {})]);
+    w.claim(&job);
+    assert!(w.log.iter().any(|o| matches!(o, Output::Link { engine: linked, .. } if *linked == engine)), "{:?}", w.log);
+    // Who has been told is not told again.
+    let mut w = World::alone();
+    let miner = w.miner("IBMUSER");
+    let job = w.job("IBMUSER");
+    let token = w.notices(miner)[0].token.clone();
+    let (_, out) = w.attach("IBMUSER", &job.session, &token);
+    assert_eq!(replies(&out, job.conn), []);
+}

@@ -311,6 +311,7 @@ proptest! {
         let mut settings = settings("LPAR1");
         settings.hub = Some(([9, 9, 9, 1], 5337).into());
         settings.limits.unproven = 8;
+        settings.limits.unproven_local = 8;
         settings.limits.sessions = 12;
         settings.limits.sessions_per_user = 6;
         settings.limits.members = 2;
