@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::engine::Engine;
 use crate::hold::Hold;
+use crate::tls::Tls;
 use crate::{encrypted, logon};
 
 /// What the client is told when it starts.
@@ -21,6 +22,8 @@ pub struct Config {
     pub rsed: SocketAddr,
     /// Dials the RSE daemon with TLS first, as Eclipse does.
     pub encrypted_first: bool,
+    /// TLS for the debug sessions.
+    pub tls: Option<Tls>,
     /// Debug sessions after which the client logs off.
     pub sessions: u32,
     /// Line of the breakpoint.
@@ -48,6 +51,7 @@ pub async fn run(config: Config, emitter: Emitter) -> Result<u32, String> {
     let engine = Engine {
         user: config.user,
         address: config.rsed.ip(),
+        tls: config.tls,
         breakpoint: config.breakpoint,
         limit: config.limit,
         hold: config.hold,

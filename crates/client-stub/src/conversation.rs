@@ -6,8 +6,7 @@ use std::time::Duration;
 use dbm_protocol::dap::{self, Builder, Event, Message};
 use humantime::format_duration;
 use serde_json::Value;
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::hold::Hold;
@@ -17,9 +16,9 @@ const MAX_QUEUED: usize = 256;
 
 /// One conversation.
 #[derive(Debug)]
-pub struct Conversation {
-    reader: dap::Reader<OwnedReadHalf>,
-    writer: OwnedWriteHalf,
+pub struct Conversation<S> {
+    reader: dap::Reader<ReadHalf<S>>,
+    writer: WriteHalf<S>,
     builder: Builder,
     /// Events that came while an answer was awaited.
     early: VecDeque<Event>,
@@ -28,10 +27,10 @@ pub struct Conversation {
     last: String,
 }
 
-impl Conversation {
+impl<S: AsyncRead + AsyncWrite> Conversation<S> {
     /// A conversation on a connection that is the debugger's; each answer may take `limit`.
-    pub fn new(stream: TcpStream, limit: Duration) -> Self {
-        let (reading, writer) = stream.into_split();
+    pub fn new(stream: S, limit: Duration) -> Self {
+        let (reading, writer) = split(stream);
         let last = "nothing".to_owned();
         Self {
             reader: dap::Reader::new(reading),
@@ -41,6 +40,11 @@ impl Conversation {
             limit,
             last,
         }
+    }
+
+    /// Says that nothing more will be said. With TLS that is more than the end of the connection, which anybody on the way may cause.
+    pub async fn hang_up(mut self) {
+        let _ = timeout(self.limit, self.writer.shutdown()).await;
     }
 
     /// Asks, and returns the body of the answer.
@@ -146,9 +150,9 @@ fn describe(message: &Message) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
-    async fn pair(limit: Duration) -> (Conversation, TcpStream) {
+    async fn pair(limit: Duration) -> (Conversation<TcpStream>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let engine = TcpStream::connect(listener.local_addr().expect("address")).await.expect("connect");
         (Conversation::new(engine, limit), listener.accept().await.expect("accept").0)

@@ -10,6 +10,7 @@ use evidence::{Emitter, What};
 use humantime::format_duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -18,14 +19,14 @@ const KEEP_ALIVE: KeepAlive = KeepAlive { idle: Duration::from_secs(15), interva
 
 /// A connection with the words to speak about it.
 #[derive(Debug)]
-pub struct Line {
-    /// The connection.
-    pub stream: TcpStream,
+pub struct Line<S = TcpStream> {
+    /// The connection, with TLS or without.
+    pub stream: S,
     /// `rsed` (`rsed_tls` with TLS), `rse_server` or `engine`.
-    what: &'static str,
-    address: SocketAddr,
-    limit: Duration,
-    emitter: Emitter,
+    pub(crate) what: &'static str,
+    pub(crate) address: SocketAddr,
+    pub(crate) limit: Duration,
+    pub(crate) emitter: Emitter,
 }
 
 impl Line {
@@ -58,7 +59,9 @@ impl Line {
             Err(e) => Err(failed(emitter, what, address, how(&e), &e.to_string())),
         }
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
     /// Sends one message.
     ///
     /// # Errors

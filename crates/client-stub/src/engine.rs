@@ -7,10 +7,12 @@ use dbm_protocol::engine::{FromEngine, ToEngine};
 use dbm_protocol::{Hello, Notice, Role, UserId};
 use evidence::{Emitter, Refusal, What};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::conversation::Conversation;
 use crate::dial::Line;
 use crate::hold::Hold;
+use crate::tls::Tls;
 
 /// Variables that are read at a stop; an event has to fit in one write to a pipe.
 const MAX_VARIABLES: usize = 20;
@@ -26,6 +28,8 @@ pub struct Engine {
     pub user: UserId,
     /// The address that the client dialled first; sessions are dialled there too.
     pub address: IpAddr,
+    /// TLS for the debug sessions, if that is wanted.
+    pub tls: Option<Tls>,
     /// Line of the breakpoint.
     pub breakpoint: u32,
     /// How long each answer may take.
@@ -43,10 +47,7 @@ impl Engine {
     /// One sentence that says what did not work.
     pub async fn debug(&self, notice: &Notice) -> Result<(), String> {
         let session = notice.session.to_string();
-        let result = match self.link(notice).await {
-            Ok(line) => self.converse(&session, Conversation::new(line.stream, self.limit)).await,
-            Err(reason) => Err(reason),
-        };
+        let result = self.link(notice).await;
         let result = result.map_err(|reason| cut(&reason, MAX_REASON));
         self.emitter.emit(match &result {
             Ok(()) => What::DebugFinished { session },
@@ -55,15 +56,29 @@ impl Engine {
         result
     }
 
-    /// Dials the external port and presents the token.
-    async fn link(&self, notice: &Notice) -> Result<Line, String> {
+    /// Dials the external port, with TLS if that is wanted.
+    async fn link(&self, notice: &Notice) -> Result<(), String> {
         let address = SocketAddr::new(self.address, notice.port);
-        let mut line = Line::dial("engine", address, self.limit, &self.emitter).await?;
+        let line = Line::dial("engine", address, self.limit, &self.emitter).await?;
+        match &self.tls {
+            None => self.attach(line, notice).await,
+            Some(tls) => self.attach(line.with_tls(tls).await?, notice).await,
+        }
+    }
+
+    /// Presents the token, and debugs.
+    async fn attach<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut line: Line<S>,
+        notice: &Notice,
+    ) -> Result<(), String> {
         line.say(&Hello::new(Role::Engine)).await?;
         let session = notice.session.clone();
         line.say(&FromEngine::Attach { user: self.user.clone(), session, token: notice.token.clone() }).await?;
         match line.answer("Debug Manager's `accepted`").await? {
-            ToEngine::Accepted { session, .. } if session == notice.session => Ok(line),
+            ToEngine::Accepted { session, .. } if session == notice.session => {
+                self.converse(session.as_str(), Conversation::new(line.stream, self.limit)).await
+            }
             ToEngine::Accepted { session, .. } => {
                 Err(format!("Debug Manager accepted session {session}, expected {}", notice.session))
             }
@@ -79,7 +94,11 @@ impl Engine {
         }
     }
 
-    async fn converse(&self, session: &str, mut talk: Conversation) -> Result<(), String> {
+    async fn converse<S: AsyncRead + AsyncWrite>(
+        &self,
+        session: &str,
+        mut talk: Conversation<S>,
+    ) -> Result<(), String> {
         let about = json!({"clientID": "client-stub", "adapterID": "zos-debugger", "linesStartAt1": true});
         talk.ask("initialize", about).await?;
         talk.event(&["initialized"]).await?;
@@ -112,12 +131,13 @@ impl Engine {
         print(&format!("{job} on {job_system} has ended (session {session})"));
         // The program has ended; whether the debugger still hears the good bye does not matter.
         let _ = talk.ask("disconnect", json!({})).await;
+        talk.hang_up().await;
         Ok(())
     }
 }
 
 /// Where the program stands, and its variables as `NAME=value`.
-async fn look(talk: &mut Conversation) -> Result<(u32, Vec<String>), String> {
+async fn look<S: AsyncRead + AsyncWrite>(talk: &mut Conversation<S>) -> Result<(u32, Vec<String>), String> {
     let threads = talk.ask("threads", Value::Null).await?;
     let thread = &threads["threads"][0]["id"];
     let stack = talk.ask("stackTrace", json!({"threadId": thread})).await?;

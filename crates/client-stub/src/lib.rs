@@ -6,6 +6,7 @@
 //! - [`engine`]: one debug session: dials Debug Manager's external port and presents the token.
 //! - [`conversation`]: the debug conversation on that connection.
 //! - [`dial`]: connections, and how they fail.
+//! - [`tls`]: TLS on that connection.
 //! - [`hold`]: the person in front of the workstation, who says `continue`.
 
 pub mod client;
@@ -16,3 +17,4 @@ pub mod encrypted;
 pub mod engine;
 pub mod hold;
 pub mod logon;
+pub mod tls;

@@ -1,12 +1,14 @@
 //! Command line of the client stub.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use client_stub::client::{self, Config};
 use client_stub::hold::Hold;
+use client_stub::tls::Tls;
 use dbm_protocol::UserId;
 use evidence::{Emitter, What};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,6 +30,13 @@ struct Cli {
     /// Dial the RSE daemon with TLS first, and without it when the daemon turns that away: two connections for one logon
     #[arg(long)]
     encrypted_first: bool,
+    /// Debug with TLS, which ends in Debug Manager: PEM file with the authorities that its certificate may be from. Without this,
+    /// debug sessions have no TLS (the logon never has)
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    /// Name that Debug Manager's certificate must have [default: the address that is dialled]
+    #[arg(long, value_name = "NAME", requires = "tls_ca")]
+    tls_name: Option<String>,
     /// Log off after this many debug sessions
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     sessions: u32,
@@ -53,14 +62,24 @@ Examples:
   client-stub --user IBMUSER --connect 10.10.10.1:4035
       log on, debug the next job that waits for IBMUSER, log off
   client-stub --user IBMUSER --connect 10.10.10.1:4035 --sessions 2 --breakpoint 14 --hold
-      debug two jobs, stop in the loop, go on when told";
+      debug two jobs, stop in the loop, go on when told
+  client-stub --user IBMUSER --connect 10.10.10.1:4035 --tls-ca /etc/dbgmgr/ca.pem
+      debug with TLS; Debug Manager's certificate must be for 10.10.10.1";
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let emitter = Emitter::from_env(cli.user.as_str());
-    match start(cli, &emitter) {
+    let tls = match cli.tls_ca.as_deref().map(|ca| Tls::new(ca, cli.tls_name.as_deref())).transpose() {
+        Ok(tls) => tls,
+        Err(reason) => {
+            eprintln!("client-stub: {reason}");
+            emitter.emit(What::Fatal { reason });
+            return ExitCode::from(2);
+        }
+    };
+    match start(cli, tls, &emitter) {
         Ok(failed) => {
             emitter.emit(What::Stopped {});
             if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -73,7 +92,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli, emitter: &Emitter) -> Result<u32, String> {
+fn start(cli: Cli, tls: Option<Tls>, emitter: &Emitter) -> Result<u32, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
     let lines = if cli.hold || cli.pause_logon { Hold::from_stdin() } else { Hold::none() };
@@ -82,6 +101,7 @@ fn start(cli: Cli, emitter: &Emitter) -> Result<u32, String> {
         user: cli.user,
         rsed: cli.connect,
         encrypted_first: cli.encrypted_first,
+        tls,
         sessions: cli.sessions,
         breakpoint: cli.breakpoint,
         hold: only_if(cli.hold),

@@ -4,6 +4,9 @@
 //! [`Hello`](crate::Hello) with the role `debugger` and [`FromClaimant::Claim`]. It reads one frame, [`ToClaimant`]. After
 //! `Claimed` it calls [`receive_socket`]: the one message that follows carries the client's connection. When the session ends
 //! without a client, the Unix connection just ends ([`HandoffError::Closed`]); the HOST connection says why.
+//!
+//! Where TLS ends in Debug Manager, the socket that comes is not the client's but one end of a pair of Unix sockets, and Debug
+//! Manager relays between the other end and the client.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -50,7 +53,7 @@ pub struct Linked {
     pub session: SessionId,
     /// The user whose client this is.
     pub user: UserId,
-    /// The client's end.
+    /// The client's end. A socket to a relay does not know it, nor the next.
     pub peer: SocketAddr,
     /// This end: the address that the client dialled (the DVIPA) and the external port.
     pub local: SocketAddr,

@@ -14,10 +14,13 @@
 //! - [`dap`]: the conversation after the handoff, opaque to Debug Manager.
 //! - [`testopt`]: the TEST runtime option, by which a job asks for all this.
 //! - [`tcp`]: options of the sockets under these conversations.
+//! - [`tls`]: how TLS is recognised by who does not speak it.
+//! - [`mod@file`]: files of configuration, bounded.
 //! - [`retry`]: how long to pause before Debug Manager is looked for again.
 
 pub mod dap;
 pub mod engine;
+pub mod file;
 pub mod frame;
 pub mod handoff;
 pub mod host;
@@ -29,6 +32,7 @@ pub mod retry;
 pub mod rse;
 pub mod tcp;
 pub mod testopt;
+pub mod tls;
 
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +124,8 @@ pub enum RefusalCode {
     Busy,
     /// Nothing was said in time.
     Timeout,
+    /// TLS was expected. Said without TLS, to who speaks without it.
+    Tls,
 }
 
 impl RefusalCode {
@@ -135,6 +141,7 @@ impl RefusalCode {
             Self::NotWaiting => "not_waiting",
             Self::Busy => "busy",
             Self::Timeout => "timeout",
+            Self::Tls => "tls",
         }
     }
 }

@@ -4,21 +4,20 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dbm_protocol::handoff::{self, FromClaimant, ToClaimant};
+use dbm_protocol::handoff::{self, FromClaimant, Linked, ToClaimant};
 use dbm_protocol::host::{FromDebugger, Phase, Standing, ToDebugger};
 use dbm_protocol::retry::Backoff;
-use dbm_protocol::tcp::KeepAlive;
 use dbm_protocol::{Hello, JobName, Role, SessionId, Token, UserId, frame};
 use evidence::{Emitter, What};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use crate::adapter::Adapter;
 use crate::again::{Kept, OUTAGE};
+use crate::client::Client;
 use crate::host::Host;
 use crate::outcome::{How, Outcome};
-use crate::session;
 
 /// How long Debug Manager may take to answer. (How long it waits for a workstation is its own matter, and not limited here.)
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -54,16 +53,15 @@ async fn debug(job: &Job, emitter: &Emitter) -> Result<(), Outcome> {
             Err(NoSocket::ManagerLost(reason)) => host = kept.wait_again(&reason, emitter).await?,
         }
     };
-    let stream = adopt(socket).map_err(|e| lost(format!("the client's socket is of no use: {e}")))?;
-    // Said by the socket itself, not by the message that came with it.
-    let ends = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?)));
-    let (peer, local) = ends.map_err(|e| lost(format!("the client's engine hung up at once: {e}")))?;
+    let (linked, socket) = socket;
+    let client = Client::adopt(&linked, socket).map_err(|e| lost(format!("the client's socket is of no use: {e}")))?;
+    let (peer, local) = (client.peer, client.local);
     emitter.emit(What::SocketTaken { session: session.to_string(), peer, local });
     tracing::info!(%session, %peer, %local, "the workstation is there");
 
     let mut host = Some(host);
     let served = tokio::select! {
-        served = session::serve(stream, Adapter::new(job.name.as_str(), emitter.system()), emitter) => served,
+        served = client.serve(Adapter::new(job.name.as_str(), emitter.system()), emitter) => served,
         never = kept.keep_known(&mut host, emitter) => match never {},
     };
     // Debug Manager may be gone just now; the session does not need it.
@@ -122,7 +120,7 @@ enum NoSocket {
 
 /// Claims the session on the handoff socket, once the user was told, and waits for the client's socket, while Debug Manager may end
 /// the wait.
-async fn wait_for_socket(host: &mut Host, kept: &mut Kept) -> Result<OwnedFd, NoSocket> {
+async fn wait_for_socket(host: &mut Host, kept: &mut Kept) -> Result<(Linked, OwnedFd), NoSocket> {
     let Standing { session, claim, .. } = kept.standing.clone();
     let path = kept.handoff.clone();
     // Until then nobody can dial, and the session may sleep for hours: it is not to cost a connection more.
@@ -186,7 +184,7 @@ async fn why_not(host: &mut Host, kept: &mut Kept, reason: String) -> NoSocket {
     timeout(PATIENCE, said).await.unwrap_or_else(|_| NoSocket::Over(lost(reason.clone())))
 }
 
-async fn take_socket(session: &SessionId, path: &str, claim: Token) -> Result<OwnedFd, String> {
+async fn take_socket(session: &SessionId, path: &str, claim: Token) -> Result<(Linked, OwnedFd), String> {
     let claiming = async {
         let mut stream = UnixStream::connect(path).await.map_err(|e| format!("handoff socket {path}: {e}"))?;
         let claim = FromClaimant::Claim { session: session.clone(), claim };
@@ -205,14 +203,5 @@ async fn take_socket(session: &SessionId, path: &str, claim: Token) -> Result<Ow
     if linked.session != *session {
         return Err(format!("a socket for session {} came, expected {session}", linked.session));
     }
-    Ok(socket)
-}
-
-/// Makes the passed socket ours. A workstation that vanishes without a word is noticed after half a minute of silence
-/// (TCP keepalive; the figures are ours).
-fn adopt(socket: OwnedFd) -> std::io::Result<TcpStream> {
-    KeepAlive { idle: Duration::from_secs(15), interval: Duration::from_secs(5), probes: 3 }.set_on(&socket)?;
-    let stream = std::net::TcpStream::from(socket);
-    stream.set_nonblocking(true)?;
-    TcpStream::from_std(stream)
+    Ok((linked, socket))
 }

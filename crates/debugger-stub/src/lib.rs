@@ -3,6 +3,7 @@
 //!
 //! - [`program`]: the program under debug, pure.
 //! - [`adapter`]: the debugger's side of the debug conversation, pure.
+//! - [`client`]: the client's socket, or the relay to it.
 //! - [`host`]: the way to Debug Manager.
 //! - [`again`]: how a session outlives Debug Manager.
 //! - [`job`]: the job from its start to its end.
@@ -11,6 +12,7 @@
 
 pub mod adapter;
 pub mod again;
+pub mod client;
 pub mod host;
 pub mod job;
 pub mod outcome;

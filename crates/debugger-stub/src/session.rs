@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dbm_protocol::dap::{self, Message};
 use evidence::{Emitter, What};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use crate::adapter::{Adapter, Reaction};
@@ -16,8 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// One sentence that says how the client was lost before the end.
-pub async fn serve(stream: TcpStream, mut adapter: Adapter, emitter: &Emitter) -> Result<(), String> {
-    let (reading, mut writing) = stream.into_split();
+pub async fn serve(
+    reading: impl AsyncRead + Unpin,
+    mut writing: impl AsyncWrite + Unpin,
+    mut adapter: Adapter,
+    emitter: &Emitter,
+) -> Result<(), String> {
     let mut reader = dap::Reader::new(reading);
     loop {
         let next = if adapter.has_ended() {

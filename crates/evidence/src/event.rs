@@ -203,6 +203,26 @@ pub enum What {
         /// `finished`, `debugger_gone`, `timed_out_register`, `timed_out_engine`, `cancelled`.
         how: String,
     },
+    /// TLS ends in Debug Manager, so that the debugger has got a socket to a relay in it instead of the client's.
+    RelayStarted {
+        /// The session.
+        session: String,
+        /// The client's end.
+        peer: SocketAddr,
+    },
+    /// A relay has nothing more to carry.
+    RelayEnded {
+        /// The session.
+        session: String,
+        /// The client's end.
+        peer: SocketAddr,
+        /// Bytes that the debugger was given.
+        to_debugger: u64,
+        /// Bytes that the client was sent.
+        to_client: u64,
+        /// Which end has failed, in one sentence; empty when both have closed.
+        reason: String,
+    },
 
     // ---- RSE daemon and Debug Miner ----
     /// Figure 4, steps 1 and 2, as the RSE daemon sees them: a logon arrived here.
@@ -346,7 +366,7 @@ pub enum What {
         what: String,
         /// The address dialled.
         address: SocketAddr,
-        /// `refused`, `timed_out`, `reset`, `closed`, `other`.
+        /// `refused`, `timed_out`, `reset`, `closed`, `tls` (no handshake came about), `other`.
         how: String,
         /// The system's own words.
         reason: String,

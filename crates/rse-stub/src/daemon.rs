@@ -20,10 +20,13 @@ use crate::tls;
 use crate::unheard::Unheard;
 use crate::wire::{self, NotHeard, PATIENCE};
 
-/// Connections that have not said yet who logs on. Ours, as is the next.
+/// Connections that have not said yet who logs on. Ours, as are the next two.
 const MAX_UNHEARD: usize = 256;
 /// Logons at the same time, each from when the user is known until its second connection is there.
 const MAX_LOGONS: usize = 512;
+
+/// Users who are logged on at the same time, as many as Debug Manager takes registrations.
+const MAX_USERS: usize = 16_384;
 
 /// What the daemon is told when it starts.
 #[derive(Clone, Debug)]
@@ -52,11 +55,13 @@ pub async fn run(config: Config, emitter: Emitter) -> io::Result<()> {
     tracing::info!(%address, "RSE daemon is up");
     let config = Rc::new(config);
     let logons = Arc::new(Semaphore::new(MAX_LOGONS));
+    let users = Arc::new(Semaphore::new(MAX_USERS));
     let mut unheard = Unheard::new(MAX_UNHEARD);
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let desk = Desk { config: Rc::clone(&config), emitter: emitter.clone(), logons: Arc::clone(&logons) };
+                let (config, emitter) = (Rc::clone(&config), emitter.clone());
+                let desk = Desk { config, emitter, logons: Arc::clone(&logons), users: Arc::clone(&users) };
                 unheard.add(tokio::task::spawn_local(desk.hear(stream, peer)).abort_handle());
             }
             Err(e) => {
@@ -74,6 +79,7 @@ struct Desk {
     config: Rc<Config>,
     emitter: Emitter,
     logons: Arc<Semaphore>,
+    users: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -92,16 +98,19 @@ impl Desk {
 
     /// Makes a server for the user, sends the answer, and serves the client when it comes to the second port.
     async fn log_on(self, user: UserId, mut stream: TcpStream, peer: SocketAddr) {
-        let Self { config, emitter, logons } = self;
+        let Self { config, emitter, logons, users } = self;
         let name = user.to_string();
+        let busy = |reason| Refused { code: RefusalCode::Busy, reason };
         let turn_away = async |stream: TcpStream, no: Refused| {
             let refusal = Refusal { code: no.code.as_str().to_owned(), reason: no.reason.clone() };
-            emitter.emit(What::LogonRefused { user: name, peer, refusal });
+            emitter.emit(What::LogonRefused { user: name.clone(), peer, refusal });
             refuse(stream, peer, no).await;
         };
         let Ok(permit) = logons.try_acquire_owned() else {
-            let reason = format!("{MAX_LOGONS} logons are in flight already");
-            return turn_away(stream, Refused { code: RefusalCode::Busy, reason }).await;
+            return turn_away(stream, busy(format!("{MAX_LOGONS} logons are in flight already"))).await;
+        };
+        let Ok(_place) = users.try_acquire_owned() else {
+            return turn_away(stream, busy(format!("{MAX_USERS} users are logged on already"))).await;
         };
         let (server, answer) = match make_server(user, &stream, peer, &config, &emitter).await {
             Ok(made) => made,

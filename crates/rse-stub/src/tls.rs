@@ -12,12 +12,6 @@ use crate::wire::PATIENCE;
 /// Most that is read from a peer that was turned away, in bytes: one record of TLS, header and all (RFC 8446, section 5.1).
 const MAX_RECORD: u64 = 5 + (1 << 14);
 
-/// Do the four bytes where a frame has its length start a TLS record with a handshake message, which is 22 and a version 3.x?
-/// No frame is that long.
-pub(crate) fn is_handshake(length: u64) -> bool {
-    length >> 16 == 0x1603
-}
-
 /// Closes at once, so that the peer reads the end of the connection and not a reset: a socket that is closed before all is read
 /// sends a reset, so the rest of the peer's record is read, until the peer closes too or takes too long.
 pub(crate) async fn turn_away(mut stream: TcpStream, peer: SocketAddr) {
@@ -34,7 +28,6 @@ pub(crate) async fn turn_away(mut stream: TcpStream, peer: SocketAddr) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dbm_protocol::frame;
     use tokio::net::TcpListener;
 
     #[tokio::test]
@@ -50,15 +43,5 @@ mod tests {
         };
         tokio::join!(turn_away(daemon, peer), talk);
         assert!(client.take_error().expect("socket error").is_none(), "no reset came");
-    }
-
-    #[test]
-    fn a_handshake_is_told_from_other_bytes_and_from_every_frame() {
-        let first = |bytes: [u8; 4]| is_handshake(u32::from_be_bytes(bytes).into());
-        assert!(first([0x16, 3, 1, 2]) && first([0x16, 3, 4, 0xff]));
-        for other in [[0x15, 3, 3, 0], [0x17, 3, 3, 0], [0x16, 2, 0, 0], [0, 0x16, 3, 1], *b"GET "] {
-            assert!(!first(other), "{other:?}");
-        }
-        assert!((0..=frame::MAX_LEN as u64).all(|length| !is_handshake(length)));
     }
 }

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use dbm_protocol::frame::{self, FrameError};
-use dbm_protocol::{Hello, RefusalCode, Refused, Role, VERSION};
+use dbm_protocol::{Hello, RefusalCode, Refused, Role, VERSION, tls};
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::timeout;
-
-use crate::tls;
 
 /// How long a peer may take to say what it has to say first, or to read what it is sent.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many bytes each of a connection's first messages may have, its header included. All that is in order is shorter by far, and
+/// a stranger's half frames are not to cost more than this each.
+const LONGEST_FIRST: u64 = 4096;
 
 /// Why there is no message to work with.
 #[derive(Debug)]
@@ -47,8 +49,12 @@ pub(crate) async fn first<T: serde::de::DeserializeOwned>(
     stream: &mut (impl AsyncRead + Unpin),
     awaited: &str,
 ) -> Result<T, NotHeard> {
-    match frame::read(stream).await {
+    let mut limited = (&mut *stream).take(LONGEST_FIRST);
+    match frame::read(&mut limited).await {
         Ok(Some(message)) => Ok(message),
+        Err(FrameError::Cut) if limited.limit() == 0 => {
+            Err(bad(format!("a message of more than {LONGEST_FIRST} bytes, expected {awaited}")))
+        }
         Err(FrameError::TooLong { found }) if tls::is_handshake(found) => Err(NotHeard::Tls),
         Ok(None) => Err(bad(format!("the connection ended, expected {awaited}"))),
         Err(e) => Err(bad(format!("{e}, expected {awaited}"))),

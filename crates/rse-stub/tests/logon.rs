@@ -4,6 +4,7 @@
 mod common;
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use common::{Room, exit_code, help, soon, terminate};
 use dbm_protocol::host::{FromMiner, ToMiner};
@@ -164,6 +165,51 @@ async fn a_client_gets_in_through_silent_connections_on_both_ports() {
     // Who is still heard is held, who is too many is not.
     let first = soon("the end of the oldest", silent[0].read(&mut [0])).await;
     assert!(matches!(first, Ok(0) | Err(_)), "{first:?}");
+}
+
+#[tokio::test]
+async fn who_says_nothing_or_too_little_is_closed_after_ten_seconds_on_both_ports() {
+    let mut room = Room::new();
+    let (_child, rsed) = start(&mut room, &["--second-port-wait", "1min"]).await;
+    let (server, ticket) = log_on(rsed).await;
+    let began = Instant::now();
+    // The refusal of one who was too slow, and the end.
+    let closed = |mut stream: TcpStream| async move {
+        let mut said = Vec::new();
+        let _ = soon("the end", stream.read_to_end(&mut said)).await;
+        let took = began.elapsed();
+        assert!((9..15).contains(&took.as_secs()), "closed after {took:?}");
+        assert!(String::from_utf8_lossy(&said).contains("timeout"), "{}", String::from_utf8_lossy(&said));
+    };
+    let mut all = Vec::new();
+    for address in [rsed, server] {
+        all.push(tokio::spawn(closed(TcpStream::connect(address).await.expect("connect"))));
+        all.push(tokio::spawn(closed(dial(address).await)));
+        let mut half = TcpStream::connect(address).await.expect("connect");
+        half.write_all(b"\0\0\x01\0{").await.expect("write");
+        all.push(tokio::spawn(closed(half)));
+    }
+    for one in all {
+        one.await.expect("closed in time");
+    }
+    // Who means it still gets in.
+    let _client = open(server, ticket).await;
+    room.until("logon complete", |what| matches!(what, What::LogonComplete { .. }).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_first_message_that_is_too_long_is_refused_before_it_is_all_there() {
+    let mut room = Room::new();
+    let (_child, rsed) = start(&mut room, &[]).await;
+    let mut stream = TcpStream::connect(rsed).await.expect("connect");
+    // A frame of 60,000 bytes, of which few more come than a first message may have.
+    stream.write_all(&60_000_u32.to_be_bytes()).await.expect("write");
+    stream.write_all(&[b' '; 4092]).await.expect("write");
+    let FromDaemon::Refused(no) = next(&mut stream).await else { panic!("expected refused") };
+    assert_eq!(
+        (no.code, no.reason.as_str()),
+        (RefusalCode::BadMessage, "a message of more than 4096 bytes, expected a hello")
+    );
 }
 
 #[tokio::test]

@@ -170,6 +170,8 @@ pub enum StartedTask {
         wait: Option<Duration>,
         /// PRM: further `KEY=VALUE` words, as the program takes them.
         prm: Vec<String>,
+        /// Does an AT-TLS rule cover CLIENT, so that there is TLS on that port?
+        tls: bool,
     },
     /// The RSE daemon with its Debug Miner.
     Rsed {

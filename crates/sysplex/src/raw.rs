@@ -185,6 +185,9 @@ pub struct StartedTaskTable {
     pub wait: Option<Spanned<String>>,
     /// `dbgmgr`: PRM, further `KEY=VALUE` words, such as `"TRUSTEDTCP=ON"`.
     pub prm: Option<Spanned<String>>,
+    /// `dbgmgr`: LocalPortRange of an AT-TLS rule, such as `5335` or `"5334-5335"`: the CLIENT port has TLS on the LPARs where the
+    /// range covers it. Without it there is no rule, and no TLS.
+    pub attls: Option<Spanned<Value>>,
     /// `rsed`: the daemon's port, by default 4035.
     pub port: Option<Spanned<Value>>,
     /// `rsed`: `_RSE_PORTRANGE`, such as `"8108-8118"`; the end is exclusive.

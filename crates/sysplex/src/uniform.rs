@@ -97,6 +97,7 @@ fn lpar(index: LparIndex, sysplex: &str) -> Lpar {
                 hub: Some(hub),
                 wait: None,
                 prm: Vec::new(),
+                tls: false,
             },
             StartedTask::Rsed { name: "RSED".to_owned(), port: 4035, port_range: None },
         ],

@@ -86,3 +86,25 @@ fn the_words_of_prm_go_to_debug_manager() {
     let rsed = Sysplex::from_toml(&text.replace("\"dbgmgr\"", "\"rsed\"")).expect_err("a key of another program");
     assert_eq!(rsed[0].message, "`prm` belongs to program `dbgmgr`, not to `rsed`");
 }
+
+#[test]
+fn an_at_tls_rule_covers_the_client_ports_in_its_range_and_no_other() {
+    let with_tls = |name: &str| {
+        let tasks = topology(name).lpars.into_iter().flat_map(|lpar| lpar.tasks);
+        let tls =
+            tasks.filter_map(|task| if let StartedTask::DebugManager { tls, .. } = task { Some(tls) } else { None });
+        tls.collect::<Vec<_>>()
+    };
+    assert_eq!(with_tls("two-lpars.toml"), [false, false]);
+    assert_eq!(with_tls("two-lpars-attls.toml"), [true, true]);
+    assert_eq!(with_tls("attls-for-one-port.toml"), [false, true]);
+    let wrong = |task: &str| {
+        let text = format!("[[lpar]]\nname = \"SYS1\"\n[[started_task]]\nname = \"T\"\n{task}\n");
+        let problems = Sysplex::from_toml(&text).expect_err("is wrong");
+        problems[0].render("x.toml", &text)
+    };
+    let found = wrong("program = \"dbgmgr\"\nattls = \"5335-\"");
+    assert!(found.contains("x.toml:6:9") && found.contains("is not a port number"), "{found}");
+    let found = wrong("program = \"rsed\"\nattls = 4035");
+    assert!(found.contains("`attls` belongs to program `dbgmgr`"), "{found}");
+}

@@ -1,5 +1,6 @@
 //! A sysplex that runs: hosts, links, distribution, started tasks, and the observers.
 
+mod certificates;
 mod distribution;
 mod firewalls;
 mod gre;
@@ -12,7 +13,7 @@ pub mod tasks;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use distributor::{Group, optlocal::Kept};
@@ -20,6 +21,7 @@ use evidence::{Event, HubState, Recorder, SocketView, Tap, What, monotonic_ns};
 use netns::{Host, HostError, HostSpec, Network, Wirer, inside};
 use sysplex::{Lpar, StartedTask, Sysplex};
 
+use certificates::Certificates;
 pub use distribution::{
     Applied, Distributor, Handle, Refused, SharedBackend, Sockets, Standing, gateways, responsiveness,
 };
@@ -141,6 +143,7 @@ pub struct Plex {
     /// Its started tasks.
     pub started: Vec<TaskHandle>,
     starter: Starter,
+    certificates: OnceLock<Certificates>,
 }
 
 impl Plex {
@@ -184,7 +187,37 @@ impl Plex {
             views,
             started: Vec::new(),
             starter,
+            certificates: OnceLock::new(),
         })
+    }
+
+    /// Made when they are needed first.
+    fn certificates(&self) -> io::Result<&Certificates> {
+        if let Some(made) = self.certificates.get() {
+            return Ok(made);
+        }
+        let made = Certificates::new(&self.sysplex)?;
+        Ok(self.certificates.get_or_init(|| made))
+    }
+
+    /// A client's command line with TLS for its debug sessions.
+    ///
+    /// # Errors
+    /// When there are no certificates to be had.
+    pub fn with_tls(&self, client: Vec<String>) -> Result<Vec<String>, PlexError> {
+        Ok(self.certificates()?.client(client))
+    }
+
+    /// Starts a started task, with what it needs on its standard input.
+    async fn start_started(&self, lpar: &Lpar, task: &StartedTask) -> Result<TaskHandle, PlexError> {
+        let argv = tasks::started_task(lpar, task);
+        if !matches!(task, StartedTask::DebugManager { tls: true, .. }) {
+            return self.start(&lpar.name, task.name(), argv).await;
+        }
+        let certificates = self.certificates()?;
+        let mut handle = self.start(&lpar.name, task.name(), certificates.debug_manager(argv)).await?;
+        certificates.give(handle.stdin.take())?;
+        Ok(handle)
     }
 
     /// Starts a task.
@@ -213,7 +246,7 @@ impl Plex {
             others.into_iter().partition(|(_, task)| matches!(task, StartedTask::Server { port_check: Some(_), .. }));
         for group in [primaries, others, checkers] {
             for (lpar, task) in &group {
-                let handle = self.start(&lpar.name, task.name(), tasks::started_task(lpar, task)).await?;
+                let handle = self.start_started(lpar, task).await?;
                 self.started.push(handle);
             }
             for (lpar, task) in &group {
@@ -230,7 +263,7 @@ impl Plex {
     pub async fn start_again(&mut self, lpar: &Lpar, task: &StartedTask, within: Duration) -> Result<(), PlexError> {
         let since = monotonic_ns();
         self.started.retain(|handle| handle.system != lpar.name || handle.name != task.name());
-        let handle = self.start(&lpar.name, task.name(), tasks::started_task(lpar, task)).await?;
+        let handle = self.start_started(lpar, task).await?;
         self.started.push(handle);
         self.wait_until_ready(lpar, task, within, since).await?;
         self.distribution.settle().await

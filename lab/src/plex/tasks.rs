@@ -30,7 +30,7 @@ pub const RUN_DIR: &str = "/run/zos";
 pub fn started_task(lpar: &Lpar, task: &StartedTask) -> Vec<String> {
     let mut argv = Vec::new();
     match task {
-        StartedTask::DebugManager { client, host, hub, wait, prm, name: _ } => {
+        StartedTask::DebugManager { client, host, hub, wait, prm, tls: _, name: _ } => {
             argv.extend([program("dbgmgr"), "--run-dir".into(), RUN_DIR.into(), host.to_string(), client.to_string()]);
             if let Some(hub) = hub {
                 argv.extend([format!("HUBIP={}", hub.ip()), format!("HUBPORT={}", hub.port())]);

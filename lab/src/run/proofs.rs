@@ -74,7 +74,7 @@ pub struct Logon {
 
 /// All proofs for one handoff.
 pub fn of_handoff(sysplex: &Sysplex, link: &Link, snapshot: &Snapshot) -> Vec<Proof> {
-    let mut proofs = vec![held_by_the_debugger(link, snapshot)];
+    let mut proofs = vec![held_by_the_debugger(sysplex, link, snapshot)];
     for lpar in sysplex.lpars.iter().filter(|lpar| lpar.name != link.on && !link.also_on.contains(&lpar.name)) {
         for task in &lpar.tasks {
             if let StartedTask::DebugManager { name, client, .. } = task {
@@ -115,10 +115,20 @@ fn answered_by(logon: &Logon, snapshot: &Snapshot) -> Proof {
     Proof { claim, ok: by == [on.as_str()], source: "capture".into(), shown }
 }
 
-fn held_by_the_debugger(link: &Link, snapshot: &Snapshot) -> Proof {
+/// Where TLS ends in Debug Manager, the socket stays there.
+fn relayed_by<'a>(sysplex: &'a Sysplex, on: &str) -> Option<&'a str> {
+    sysplex.lpar_named(on)?.tasks.iter().find_map(|task| match task {
+        StartedTask::DebugManager { name, tls: true, .. } => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+fn held_by_the_debugger(sysplex: &Sysplex, link: &Link, snapshot: &Snapshot) -> Proof {
     let Link { job, on, client, dvipa, .. } = link;
-    let claim =
-        format!("on {on}, the established socket {dvipa} belongs to the debugger of {job} and to no other process");
+    let relay = relayed_by(sysplex, on);
+    let holder = relay.unwrap_or(job);
+    let whose = relay.map_or_else(|| format!("the debugger of {job}"), |task| format!("{task}, where its TLS ends,"));
+    let claim = format!("on {on}, the established socket {dvipa} belongs to {whose} and to no other process");
     let sockets = snapshot.sockets.get(on).map(Vec::as_slice).unwrap_or_default();
     let ours = sockets.iter().find(|s| s.local == *dvipa && s.peer == *client && s.state == TcpState::Established);
     let (ok, shown) = match ours {
@@ -126,7 +136,7 @@ fn held_by_the_debugger(link: &Link, snapshot: &Snapshot) -> Proof {
         Some(socket) => {
             let pids = snapshot.holders.get(&socket.inode).map(Vec::as_slice).unwrap_or_default();
             let names: Vec<String> = pids.iter().map(|pid| snapshot.name_of(*pid)).collect();
-            let ok = names == [format!("{job} on {on}")];
+            let ok = names == [format!("{holder} on {on}")];
             let by = if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") };
             (ok, format!("{dvipa} - {client} ESTABLISHED, inode {}, held by {by}", socket.inode))
         }

@@ -113,6 +113,7 @@ impl<'a> Stage<'a> {
         self.plex.distribution.settle().await?;
         let sessions = self.scenario.sessions_of(&logon.user);
         let argv = commands::client(logon, sessions, within);
+        let argv = if logon.tls { self.plex.with_tls(argv)? } else { argv };
         let client = self.plex.start(&logon.from, &logon.user, argv).await?;
         self.clients.insert(logon.user.clone(), client);
         Ok(self.logged_on(logon, within).await?)

@@ -47,7 +47,15 @@ impl Resolver<'_> {
                 self.problem(name.span(), message, None);
             }
             self.users.push(user.clone());
-            all.push(Logon { user, from: from.clone(), via, on: None, encrypted_first: false, keep_token: false });
+            all.push(Logon {
+                user,
+                from: from.clone(),
+                via,
+                on: None,
+                encrypted_first: false,
+                keep_token: false,
+                tls: false,
+            });
         }
         Some(all)
     }

@@ -163,6 +163,8 @@ pub struct Logon {
     pub encrypted_first: bool,
     /// The client presents the token of its first session for all later ones too.
     pub keep_token: bool,
+    /// The client debugs with TLS.
+    pub tls: bool,
 }
 
 /// A job.

@@ -102,6 +102,8 @@ pub(super) struct Logon {
     pub(super) encrypted_first: bool,
     #[serde(default)]
     pub(super) keep_token: bool,
+    #[serde(default)]
+    pub(super) tls: bool,
 }
 
 /// `submit`.

@@ -197,6 +197,7 @@ impl Resolver<'_> {
             on,
             encrypted_first: logon.encrypted_first,
             keep_token: logon.keep_token,
+            tls: logon.tls,
         })
     }
 

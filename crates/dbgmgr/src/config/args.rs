@@ -45,6 +45,12 @@ Keys:
   METRICS=ADDRESS:PORT  serves metrics for Prometheus there, by HTTP at /metrics  [default: no]
   NAMETOKEN=PERSIST|NOPERSIST  does the name/token pair stay when Debug Manager ends? [default: NOPERSIST]
   PTKTDATA=NONE    no PassTicket can be evaluated, as without a key in RACF's class PTKTDATA [default: USED]
+  CLIENTTLS=ON|OFF  TLS on the CLIENT port; what follows is AT-TLS policy on z/OS [default: OFF]
+  TLSCERT=FILE     certificate of this system and those up to its authority, PEM
+  TLSKEY=FILE      its private key, PEM; a file that others cannot read
+  HUBTLS=ON|OFF    TLS in the hub: partners show each other certificates          [default: OFF]
+  TLSCA=FILE       authorities whose certificates the hub's partners must have, PEM
+  HUBCERT=FILE, HUBKEY=FILE  certificate and key for the hub          [default: TLSCERT, TLSKEY]
   DEBUG=ON|OFF     trace to stderr; in PRM and in a file the word DEBUG will do   [default: OFF]
 Arguments go before the configuration file, which goes before environment variables with the names of the keys.
 
@@ -52,6 +58,7 @@ Examples:
   dbgmgr 5336 5335                           one system, no sysplex support
   dbgmgr 5336 5334 HUBIP=9.9.9.1             LPAR1 of two; owns 9.9.9.1, so it becomes the primary node
   dbgmgr 5336 5335 DEBUG HUBIP=9.9.9.1       LPAR2 of two, with a trace
+  dbgmgr 5336 5335 CLIENTTLS=ON TLSCERT=/etc/dbgmgr/cert.pem TLSKEY=/etc/dbgmgr/key.pem
   dbgmgr --config /etc/dbgmgr.conf           everything from a file
   HOST=5336 CLIENT=5335 dbgmgr --check       is the environment right?
   dbgmgr ctl D,U                             an operator command; see dbgmgr ctl --help

@@ -4,11 +4,12 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use dbm_protocol::file;
 use evidence::TASK_ENV;
 use ipnet::IpNet;
 
 use super::words::{Origin, Words, cut};
-use super::{Args, Config};
+use super::{Args, Config, tls};
 use crate::core::{LONGEST_WAIT, Limits, is_of_one_system};
 
 /// All that is wrong with the input, one sentence each.
@@ -28,7 +29,7 @@ impl fmt::Display for Problems {
 pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config, Problems> {
     let mut problems = Vec::new();
     let arguments = Words::from_arguments(&args.words, &mut problems);
-    let file = args.config.as_ref().map(|path| (path.display().to_string(), std::fs::read_to_string(path)));
+    let file = args.config.as_ref().map(|path| (path.display().to_string(), file::read_text(path)));
     let file = match file {
         None => Words::default(),
         Some((name, Ok(text))) => Words::from_file(&format!("configuration file {name}"), &text, &mut problems),
@@ -38,8 +39,8 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
         }
     };
     let sources = [arguments, file, Words::from_env(&env)];
-    let value = |key| sources.iter().find_map(|s| s.values.get(key).cloned());
-    let or = |key, default: &str| value(key).unwrap_or_else(|| (default.to_owned(), Origin::Default));
+    let value = |key: &'static str| sources.iter().find_map(|s| s.values.get(key).cloned());
+    let or = |key: &'static str, default: &str| value(key).unwrap_or_else(|| (default.to_owned(), Origin::Default));
 
     let host = note(given_port("HOST", value("HOST")), &mut problems);
     let client = note(given_port("CLIENT", value("CLIENT")), &mut problems);
@@ -63,6 +64,13 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
     let persist = note(one_of("NAMETOKEN", &or("NAMETOKEN", "NOPERSIST"), ["PERSIST", "NOPERSIST"]), &mut problems);
     let ptktdata = note(one_of("PTKTDATA", &or("PTKTDATA", "USED"), ["USED", "NONE"]), &mut problems);
     let debug = note(on_or_off("DEBUG", &or("DEBUG", "OFF")), &mut problems);
+    let client_on = note(on_or_off("CLIENTTLS", &or("CLIENTTLS", "OFF")), &mut problems);
+    let hub_on = note(on_or_off("HUBTLS", &or("HUBTLS", "OFF")), &mut problems);
+    let client_tls = note(tls::client(client_on, &value), &mut problems);
+    let hub_tls = note(tls::hub(hub_on, &value), &mut problems);
+    problems.extend(tls::without_use(client_on, hub_on, &value));
+    // The two may be given the same files.
+    problems.dedup();
 
     let hub = hub_ip.flatten().and_then(|ip| Some(SocketAddr::new(ip, hub_port?)));
     problems.extend(collisions(&[
@@ -88,6 +96,8 @@ pub fn load(args: &Args, env: impl Fn(&str) -> Option<String>) -> Result<Config,
                 task: env(TASK_ENV).filter(|name| !name.is_empty()).unwrap_or_else(|| "DBGMGR".to_owned()),
                 debug,
                 metrics: metrics.flatten(),
+                client_tls: client_tls.flatten(),
+                hub_tls: hub_tls.flatten(),
                 saf_class,
                 persist: persist == Some(true),
                 ptktdata: ptktdata == Some(true),

@@ -5,11 +5,13 @@
 //! environment variables, but the file's syntax is not, nor is a precedence; both are ours: `KEY=VALUE` lines, `#` or `*` begins
 //! a comment line, all keys may be anywhere, and arguments go before the configuration file, which goes before the environment.
 //! CLIENTIP and HUBPEERS are ours; so is WAIT (the operator's `T,$VALUE` sets what seems to be the same at run time), and so are
-//! METRICS, SESSIONS and USERSESSIONS. NAMETOKEN and PTKTDATA are switches for mistakes of the field: which kind of name/token pair
-//! EQAZPCM makes is not documented, and there is no RACF here.
+//! METRICS, SESSIONS and USERSESSIONS, and all that is about TLS, which on z/OS is a matter of AT-TLS policy and not of Debug Manager
+//! (see `tls`). NAMETOKEN and PTKTDATA are switches for mistakes of the field: which kind of name/token pair EQAZPCM makes is not
+//! documented, and there is no RACF here.
 
 mod args;
 mod check;
+mod tls;
 mod words;
 
 use std::fmt;
@@ -21,6 +23,7 @@ use ipnet::IpNet;
 
 pub use args::Args;
 pub use check::{Problems, load};
+pub use tls::{ClientTls, HubTls, Identity};
 
 /// Before what is wrong with the input. The number is ours.
 pub const WRONG: &str = "EQACM930E";
@@ -28,7 +31,7 @@ pub const WRONG: &str = "EQACM930E";
 pub const CANNOT_GO_ON: &str = "EQACM931U";
 
 /// All that Debug Manager has to know, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// HOST, the internal port.
     pub host: u16,
@@ -60,6 +63,10 @@ pub struct Config {
     pub persist: bool,
     /// Has class PTKTDATA a key for Debug Manager (PTKTDATA=NONE: no)?
     pub ptktdata: bool,
+    /// CLIENTTLS=ON: TLS on the CLIENT port.
+    pub client_tls: Option<ClientTls>,
+    /// HUBTLS=ON: TLS on the HUB port, both ends with a certificate.
+    pub hub_tls: Option<HubTls>,
     /// Directory of this system's name/token pairs and of the handoff socket.
     pub run_dir: PathBuf,
 }
@@ -92,6 +99,7 @@ impl fmt::Display for Config {
         if !self.ptktdata {
             writeln!(f, "PTKTDATA=NONE")?;
         }
+        self.fmt_tls(f)?;
         let Self { sessions, user_sessions, .. } = self;
         write!(
             f,
@@ -99,5 +107,25 @@ impl fmt::Display for Config {
             self.wait.as_secs(),
             switch(self.debug)
         )
+    }
+}
+
+impl Config {
+    fn fmt_tls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pair = |f: &mut fmt::Formatter<'_>, prefix, Identity { cert, key }: &Identity| {
+            write!(f, "{prefix}CERT={}\n{prefix}KEY={}\n", cert.display(), key.display())
+        };
+        let (client, hub) = (self.client_tls.as_ref(), self.hub_tls.as_ref());
+        if let Some(tls) = client {
+            writeln!(f, "CLIENTTLS=ON")?;
+            pair(f, "TLS", &tls.identity)?;
+        }
+        if let Some(tls) = hub {
+            writeln!(f, "HUBTLS=ON\nTLSCA={}", tls.ca.display())?;
+            if client.is_none_or(|client| client.identity != tls.identity) {
+                pair(f, "HUB", &tls.identity)?;
+            }
+        }
+        Ok(())
     }
 }

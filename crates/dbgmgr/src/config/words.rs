@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The keys, as IBM names them; CLIENTIP, HUBPEERS, WAIT, SESSIONS, USERSESSIONS, METRICS, NAMETOKEN and PTKTDATA are ours.
-pub(super) const KEYS: [&str; 15] = [
+/// The keys, as IBM names them; CLIENTIP, HUBPEERS, WAIT, SESSIONS, USERSESSIONS, METRICS, NAMETOKEN, PTKTDATA and those about TLS are
+/// ours.
+pub(super) const KEYS: [&str; 22] = [
     "HOST",
     "CLIENT",
     "CLIENTIP",
@@ -17,6 +18,13 @@ pub(super) const KEYS: [&str; 15] = [
     "TRUSTEDTCP",
     "SAFCLASS",
     "METRICS",
+    "CLIENTTLS",
+    "TLSCERT",
+    "TLSKEY",
+    "HUBTLS",
+    "HUBCERT",
+    "HUBKEY",
+    "TLSCA",
     DEBUG,
     "NAMETOKEN",
     "PTKTDATA",

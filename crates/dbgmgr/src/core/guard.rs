@@ -1,4 +1,5 @@
-//! Who may speak: on the HOST port by PassTicket and by the user id at the other end, on the HUB port by address.
+//! Who may speak: on the HOST port by PassTicket and by the user id at the other end, on the HUB port by address. (By certificate, on
+//! the HUB port, is the other way: HUBTLS=ON. That is settled before anything comes here.)
 //!
 //! IBM documents that users are logged on to Debug Manager with PassTickets, and that TRUSTEDTCP=ON has the hub's partners
 //! authenticated, a partner that is not is refused. That a primary with TRUSTEDTCP=ON refuses a secondary without it is ours,

@@ -138,6 +138,11 @@ impl Manager {
         self.timers.next()
     }
 
+    /// The ends of a connection, as long as it is known here.
+    pub fn ends(&self, conn: ConnId) -> Option<Ends> {
+        self.conns.get(conn)?.ends
+    }
+
     fn opened(&mut self, conn: ConnId, port: Port, ends: Option<Ends>) {
         if self.conns.unproven(port) >= self.settings.limits.unproven_on(port) {
             // Whoever means it speaks at once, so of those who are silent the oldest is the least likely to be wanted.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::run::Event;
+use super::tls::Wire;
 use crate::core::{Input, Port};
 
 /// Pause after an accept that failed: it may fail again at once, and must not keep the processor busy.
@@ -25,7 +26,7 @@ pub(super) async fn tcp(listener: TcpListener, port: Port, core: mpsc::Sender<Ev
             tokio::task::yield_now().await;
         }
         let event = match listener.accept().await {
-            Ok((stream, _)) => Event::Tcp { port, stream },
+            Ok((stream, _)) => Event::Tcp { port, stream: Wire::Tcp(stream) },
             Err(e) => failed(&e, &format!("{port:?}")).await,
         };
         if core.send(event).await.is_err() {

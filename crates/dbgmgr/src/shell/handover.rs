@@ -2,20 +2,27 @@
 //!
 //! An engine's connection is read exactly as far as its two messages go: what follows belongs to the debugger. When the core
 //! says so, the engine's task writes the last word of Debug Manager and gives its socket to the task of the debugger's
-//! connection to the handoff socket, which passes it on. Then both are gone from here.
+//! connection to the handoff socket, which passes it on. Then both are gone from here. Where TLS ends in Debug Manager, what is
+//! passed on is a socket to a `relay`.
 
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
 use std::time::Duration;
 
 use dbm_protocol::handoff::{Linked, send_socket};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::duplex::{WRITE, linger};
-use super::read;
+use super::read::{self, Read};
+use super::relay::{About, Relays};
 use super::run::Event;
+use super::tls::{self, Secure};
+use super::trouble::Trouble;
 use crate::core::{ConnId, Input, Port};
 
 /// How long the debugger may take to take the message that comes with a socket.
@@ -43,22 +50,97 @@ pub(super) struct Link {
 /// Pass this socket on.
 pub(super) struct Pass {
     linked: Linked,
-    engine: TcpStream,
+    engine: Passed,
     done: oneshot::Sender<Result<(), String>>,
+}
+
+/// What a debugger is given.
+pub(super) enum Passed {
+    /// The client's own connection.
+    Socket(TcpStream),
+    /// The end of a relay to it.
+    Relay(StdUnixStream),
+}
+
+impl AsFd for Passed {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Socket(stream) => stream.as_fd(),
+            Self::Relay(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// An engine's connection, with TLS or without.
+trait Engine: AsyncRead + AsyncWrite + Unpin {
+    /// The TCP connection itself.
+    fn tcp(&self) -> &TcpStream;
+    /// Makes it what a debugger can be given.
+    fn pass(self, linked: &Linked, relays: &Relays) -> io::Result<Passed>;
+}
+
+impl Engine for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+
+    fn pass(self, _linked: &Linked, _relays: &Relays) -> io::Result<Passed> {
+        Ok(Passed::Socket(self))
+    }
+}
+
+impl Engine for Box<Secure> {
+    fn tcp(&self) -> &TcpStream {
+        tls::below(self)
+    }
+
+    fn pass(self, linked: &Linked, relays: &Relays) -> io::Result<Passed> {
+        let about = About { session: linked.session.to_string(), peer: linked.peer };
+        relays.start(self, about).map(Passed::Relay)
+    }
 }
 
 /// The life of an engine's connection.
 pub(super) async fn engine(
     conn: ConnId,
-    mut stream: TcpStream,
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
     mut orders: mpsc::UnboundedReceiver<Order>,
-    core: mpsc::Sender<Event>,
+    relays: Relays,
 ) {
     // The debugger will want it, and the option travels with the socket.
     let _ = stream.set_nodelay(true);
+    let Some(acceptor) = tls else { return converse(conn, stream, orders, &relays).await };
+    let accepted = tokio::select! {
+        accepted = tls::accept(&acceptor, stream) => accepted,
+        // Before the handshake is done, an order is the end.
+        _ = orders.recv() => return,
+    };
+    match accepted {
+        Ok(stream) => converse(conn, stream, orders, &relays).await,
+        Err(not) => tls::turn_away(not, (conn, Port::Client), &relays.core, let_go(&mut orders)).await,
+    }
+}
+
+/// Waits until nothing more is expected of a connection.
+async fn let_go(orders: &mut mpsc::UnboundedReceiver<Order>) {
+    while orders.recv().await.is_some() {}
+}
+
+async fn converse<E: Engine>(conn: ConnId, mut stream: E, mut orders: mpsc::UnboundedReceiver<Order>, relays: &Relays) {
+    let core = &relays.core;
     let mut order = tokio::select! {
         biased;
-        () = read::messages(&mut stream, Port::Client, conn, MESSAGES, &core) => orders.recv().await,
+        read = read::messages(&mut stream, Port::Client, conn, MESSAGES, core) => {
+            if read == Read::Tls {
+                let _ = core.send(Event::Trouble { conn, port: Port::Client, trouble: Trouble::TlsHere }).await;
+                // What there is to say of it is said before the peer notices.
+                let_go(&mut orders).await;
+                tls::hang_up(stream.tcp()).await;
+                return;
+            }
+            orders.recv().await
+        }
         // Before both messages are read, an order is the beginning of the end.
         order = orders.recv() => order,
     };
@@ -66,11 +148,11 @@ pub(super) async fn engine(
     while let Some(next) = order {
         match next {
             Order::Send(bytes) => {
-                let _ = timeout(WRITE, stream.write_all(&bytes)).await;
+                let _ = timeout(WRITE, write(&mut stream, &bytes)).await;
                 wrote = true;
             }
             Order::Link(order) => {
-                let result = link(stream, *order).await;
+                let result = link(stream, *order, relays).await;
                 let _ = core.send(Event::Input(Input::LinkDone { engine: conn, result })).await;
                 return;
             }
@@ -79,19 +161,27 @@ pub(super) async fn engine(
         order = orders.recv().await;
     }
     if wrote {
-        let _ = stream.shutdown().await;
-        linger(&stream).await;
+        let _ = timeout(WRITE, stream.shutdown()).await;
+        linger(stream.tcp()).await;
     }
 }
 
-async fn link(mut stream: TcpStream, Link { accepted, linked, handoff }: Link) -> Result<(), String> {
-    timeout(WRITE, stream.write_all(&accepted))
+/// Writes, and what TLS may have kept of it, too.
+async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+async fn link<E: Engine>(mut stream: E, order: Link, relays: &Relays) -> Result<(), String> {
+    let Link { accepted, linked, handoff } = order;
+    timeout(WRITE, write(&mut stream, &accepted))
         .await
         .map_err(|_| "the engine does not read".to_owned())?
         .map_err(|e| format!("the engine's connection failed: {e}"))?;
     let (done, answer) = oneshot::channel();
     let gone = "the debugger's connection to the handoff socket ended";
-    handoff.send(Order::Pass(Box::new(Pass { linked, engine: stream, done }))).map_err(|_| gone)?;
+    let engine = stream.pass(&linked, relays).map_err(|e| format!("there is no relay: {e}"))?;
+    handoff.send(Order::Pass(Box::new(Pass { linked, engine, done }))).map_err(|_| gone)?;
     answer.await.map_err(|_| gone)?
 }
 
@@ -104,7 +194,7 @@ pub(super) async fn claimant(
 ) {
     let mut order = tokio::select! {
         biased;
-        () = read::messages(&mut stream, Port::Handoff, conn, MESSAGES, &core) => None,
+        _ = read::messages(&mut stream, Port::Handoff, conn, MESSAGES, &core) => None,
         order = orders.recv() => match order {
             Some(order) => Some(order),
             None => return,

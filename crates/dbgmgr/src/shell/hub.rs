@@ -11,12 +11,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use super::accept;
 use super::run::Event;
+use super::tls::{self, Wire};
 use crate::core::Port;
 
-/// How long dialling the hub may take. An LPAR that is down does not answer at all.
+/// How long dialling the hub may take, with its handshake where there is TLS. An LPAR that is down does not answer at all.
 const DIAL: Duration = Duration::from_secs(3);
 
 /// What came of an attempt.
@@ -24,11 +26,13 @@ pub(super) enum Outcome {
     /// HUBIP:HUBPORT is bound; or why not.
     Bind(io::Result<TcpListener>),
     /// The primary was reached; or why not.
-    Dial(io::Result<TcpStream>),
+    Dial(io::Result<Wire>),
 }
 
 pub(super) struct HubPort {
     core: mpsc::Sender<Event>,
+    /// With HUBTLS=ON.
+    tls: Option<TlsConnector>,
     attempt: u64,
     under_way: Option<AbortHandle>,
     listener: Option<(SocketAddr, JoinHandle<()>)>,
@@ -37,8 +41,8 @@ pub(super) struct HubPort {
 }
 
 impl HubPort {
-    pub(super) fn new(core: mpsc::Sender<Event>) -> Self {
-        Self { core, attempt: 0, under_way: None, listener: None, ending: None }
+    pub(super) fn new(core: mpsc::Sender<Event>, tls: Option<TlsConnector>) -> Self {
+        Self { core, tls, attempt: 0, under_way: None, listener: None, ending: None }
     }
 
     /// Tries to listen at the hub's address.
@@ -55,17 +59,18 @@ impl HubPort {
 
     /// Dials the hub's address.
     pub(super) fn dial(&mut self, hub: SocketAddr) {
+        let tls = self.tls.clone();
         self.begin(async move {
             let late = || Err(io::Error::other(format!("no answer from {hub} in {DIAL:?}")));
-            Outcome::Dial(timeout(DIAL, dial(hub)).await.unwrap_or_else(|_| late()))
+            Outcome::Dial(timeout(DIAL, dial(hub, tls)).await.unwrap_or_else(|_| late()))
         });
     }
 
     /// Dials a place where another primary may be. Nothing comes of it when nobody answers.
     pub(super) fn call(&self, place: SocketAddr) {
-        let core = self.core.clone();
+        let (core, tls) = (self.core.clone(), self.tls.clone());
         tokio::spawn(async move {
-            if let Ok(Ok(stream)) = timeout(DIAL, dial(place)).await {
+            if let Ok(Ok(stream)) = timeout(DIAL, dial(place, tls)).await {
                 let _ = core.send(Event::Tcp { port: Port::Call, stream }).await;
             }
         });
@@ -114,11 +119,15 @@ impl HubPort {
     }
 }
 
-async fn dial(hub: SocketAddr) -> io::Result<TcpStream> {
+async fn dial(hub: SocketAddr, tls: Option<TlsConnector>) -> io::Result<Wire> {
     let stream = TcpStream::connect(hub).await?;
     // On one's own address with a port of the ephemeral range TCP can connect a socket to itself.
     if stream.local_addr()? == stream.peer_addr()? {
         return Err(io::Error::other("connected to itself"));
     }
-    Ok(stream)
+    let _ = stream.set_nodelay(true);
+    Ok(match tls {
+        Some(connector) => Wire::Tls(tls::connect(&connector, hub, stream).await?),
+        None => Wire::Tcp(stream),
+    })
 }

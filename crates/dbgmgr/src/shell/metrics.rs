@@ -28,6 +28,10 @@ pub(super) struct Metrics {
     unproven: Family<How, Counter>,
     hub: Family<How, Gauge>,
     handoff: Histogram,
+    /// Sessions in relay mode at the moment, and the bytes of all that there were.
+    pub(super) relays: Gauge,
+    pub(super) to_debuggers: Counter,
+    pub(super) to_clients: Counter,
     /// When the sessions that are not linked yet began to wait.
     since: HashMap<String, u64>,
 }
@@ -46,6 +50,9 @@ impl Metrics {
             unproven: Family::default(),
             hub: Family::default(),
             handoff,
+            relays: Gauge::default(),
+            to_debuggers: Counter::default(),
+            to_clients: Counter::default(),
             since: HashMap::new(),
         };
         metrics.register();
@@ -70,6 +77,11 @@ impl Metrics {
         let help = "Who was turned away at the HOST and HUB ports for want of proof who he is";
         registry.register("not_authorized", help, self.unproven.clone());
         registry.register("hub_role", "1 for the present role in the hub", self.hub.clone());
+        registry.register("relays", "Sessions that are relayed, because TLS ends here", self.relays.clone());
+        let help = "Bytes that relayed sessions' debuggers were given";
+        registry.register("relayed_to_debuggers_bytes", help, self.to_debuggers.clone());
+        let help = "Bytes that relayed sessions' clients were sent";
+        registry.register("relayed_to_clients_bytes", help, self.to_clients.clone());
         let help = "From the beginning of a session's wait to the handoff";
         registry.register_with_unit("handoff_wait", help, Unit::Seconds, self.handoff.clone());
     }
@@ -93,6 +105,8 @@ impl Metrics {
             }
             What::EngineRefused { refusal, .. } => drop(self.refused.get_or_create(&how(&refusal.code)).inc()),
             What::HostRefused { .. } => drop(self.unproven.get_or_create(&how("host")).inc()),
+            What::RelayStarted { .. } => drop(self.relays.inc()),
+            What::RelayEnded { .. } => drop(self.relays.dec()),
             What::HubRefused { .. } => drop(self.unproven.get_or_create(&how("hub")).inc()),
             What::Hub { state, .. } => {
                 self.hub.clear();
@@ -142,9 +156,19 @@ mod tests {
             What::HubRefused { peer: ends(3), refusal },
             What::Hub { state: HubState::Standalone, hub: None, reason: String::new() },
             What::Hub { state: HubState::Primary, hub: None, reason: String::new() },
+            What::RelayStarted { session: String::new(), peer: ends(4) },
+            What::RelayStarted { session: String::new(), peer: ends(5) },
+            What::RelayEnded {
+                session: String::new(),
+                peer: ends(4),
+                to_debugger: 0,
+                to_client: 0,
+                reason: String::new(),
+            },
         ] {
             metrics.count(&what);
         }
+        metrics.to_clients.inc_by(70_000);
         let page = metrics.text();
         for line in [
             "dbgmgr_registrations 1",
@@ -153,6 +177,9 @@ mod tests {
             "dbgmgr_sessions_ended_total{how=\"finished\"} 1",
             "dbgmgr_not_authorized_total{how=\"host\"} 1",
             "dbgmgr_not_authorized_total{how=\"hub\"} 1",
+            "dbgmgr_relays 1",
+            "dbgmgr_relayed_to_clients_bytes_total 70000",
+            "dbgmgr_relayed_to_debuggers_bytes_total 0",
             "dbgmgr_hub_role{how=\"primary\"} 1",
             "dbgmgr_handoff_wait_seconds_count 1",
         ] {

@@ -1,7 +1,7 @@
 //! The shell around the core: sockets, time and signals. It decides nothing.
 //!
 //! One thread. Every connection has its tasks (`duplex` for those that talk both ways for long, `handover` for engines and
-//! debuggers on the handoff socket, `control` for the operator); all they read goes through one bounded channel to the core, in one place (`run`).
+//! debuggers on the handoff socket, `relay` for sessions whose TLS ends here, `control` for the operator); all they read goes through one bounded channel to the core, in one place (`run`).
 
 mod accept;
 mod address;
@@ -12,10 +12,13 @@ mod handover;
 mod hub;
 mod metrics;
 mod read;
+mod relay;
 mod run;
 mod scrape;
 mod service;
 mod start;
+mod tls;
+mod trouble;
 mod trust;
 
 use evidence::Emitter;

@@ -9,8 +9,8 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
-use dbm_protocol::Role;
 use dbm_protocol::frame::{self, FrameError, HEADER};
+use dbm_protocol::{Role, tls};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::sync::mpsc;
 
@@ -135,6 +135,15 @@ fn parser(port: Port, role: Option<Role>, logon: bool) -> Option<Parser> {
     })
 }
 
+/// What was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// The core was told all of it.
+    Told,
+    /// The beginning of TLS, which is not spoken here. The core was not told.
+    Tls,
+}
+
 /// Reads up to `most` messages and hands them to the core; or the end of the connection, or what is wrong with it.
 pub(super) async fn messages(
     stream: &mut (impl AsyncRead + Unpin),
@@ -142,7 +151,7 @@ pub(super) async fn messages(
     conn: ConnId,
     most: usize,
     core: &mpsc::Sender<Event>,
-) {
+) -> Read {
     let mut frames = Frames::of(port, stream);
     let mut role = None;
     for number in 0..most {
@@ -166,19 +175,25 @@ pub(super) async fn messages(
             Err(Failure::Frame(e @ (FrameError::Io(_) | FrameError::Cut))) => {
                 (Input::Closed { conn, reason: e.to_string() }, true)
             }
+            Err(Failure::Frame(FrameError::TooLong { found }))
+                if number == 0 && tls::is_handshake(found) && matches!(port, Port::Client | Port::Hub) =>
+            {
+                return Read::Tls;
+            }
             Err(Failure::Frame(e)) if logon => {
                 (Input::Garbage { conn, reason: format!("a logon with a PassTicket was expected: {e}") }, true)
             }
             Err(Failure::Frame(e)) => (Input::Garbage { conn, reason: e.to_string() }, true),
         };
         if core.send(Event::Input(input)).await.is_err() || last {
-            return;
+            break;
         }
     }
     if !frames.is_empty() {
         let reason = "nothing more is expected after these messages".to_owned();
         let _ = core.send(Event::Input(Input::Garbage { conn, reason })).await;
     }
+    Read::Told
 }
 
 #[cfg(test)]

@@ -2,22 +2,26 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dbm_protocol::engine::ToEngine;
 use dbm_protocol::handoff::Linked;
 use dbm_protocol::{SystemName, Token, frame};
 use evidence::{ConnectionOwners, Emitter, What, monotonic_ns};
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::control::Command;
 use super::duplex::Duplex;
 use super::handover::{self, Link, Order};
 use super::hub::{HubPort, Outcome};
 use super::metrics::Metrics;
+use super::relay::{self, About, Relays};
+use super::tls::Wire;
+use super::trouble::{Told, Trouble};
 use super::{Fatal, SetLevel, accept, address, chance, control, scrape, service, start, trust};
 use crate::config::Config;
 use crate::core::{ConnId, Ends, Guard, Input, Level, Limits, Manager, Output, Port, Reply, Settings};
@@ -27,11 +31,26 @@ pub(super) enum Event {
     /// An input, ready for the core.
     Input(Input),
     /// A TCP connection was accepted on `port`, or dialled.
-    Tcp { port: Port, stream: TcpStream },
+    Tcp {
+        port: Port,
+        stream: Wire,
+    },
+    /// One end speaks TLS and the other does not, or not the same. The connection is closed.
+    Trouble {
+        conn: ConnId,
+        port: Port,
+        trouble: Trouble,
+    },
+    /// A session in relay mode has begun, or has ended.
+    RelayStarted(About),
+    RelayEnded(About, relay::Ended),
     /// A connection to the handoff socket was accepted.
     Unix(UnixStream),
     /// What came of binding or dialling HUBIP:HUBPORT.
-    Hub { attempt: u64, outcome: Outcome },
+    Hub {
+        attempt: u64,
+        outcome: Outcome,
+    },
     /// The operator wants something.
     Command(Command),
     /// Somebody wants the metrics.
@@ -51,6 +70,10 @@ struct Shell {
     handles: HashMap<ConnId, Handle>,
     last_conn: u64,
     hub: HubPort,
+    /// TLS on the CLIENT port and on the HUB port, where there is to be any.
+    tls: [Option<TlsAcceptor>; 2],
+    told: Told,
+    relays: Relays,
     set_level: SetLevel,
     metrics: Metrics,
     owners: ConnectionOwners,
@@ -101,9 +124,17 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
     if let Some(trust) = trust::hub_trust(config) {
         manager = manager.with_hub_trust(trust);
     }
-    let hub = HubPort::new(core.clone());
+    let (client_tls, hub_tls) = (config.client_tls.as_ref(), config.hub_tls.as_ref());
+    let tls = [client_tls.map(|tls| &tls.server), hub_tls.map(|tls| &tls.server)];
+    let tls = tls.map(|tls| tls.map(|config| TlsAcceptor::from(config.clone())));
+    let hub = HubPort::new(core.clone(), hub_tls.map(|tls| TlsConnector::from(tls.client.clone())));
     let (handles, message) = (HashMap::new(), Vec::new());
     let metrics = Metrics::new();
+    let relays = Relays {
+        core: core.clone(),
+        to_debuggers: metrics.to_debuggers.clone(),
+        to_clients: metrics.to_clients.clone(),
+    };
     let owners = ConnectionOwners::open().map_err(|e| Fatal(format!("whose connections are cannot be seen: {e}")))?;
     let mut shell = Shell {
         manager,
@@ -112,6 +143,9 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
         handles,
         last_conn: 0,
         hub,
+        tls,
+        told: Told::default(),
+        relays,
         set_level,
         metrics,
         owners,
@@ -138,6 +172,7 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
     service::stopping();
     shell.input(Input::Stop);
     shell.drain(&mut events).await;
+    shell.tell_of_relays();
     for path in [&held.handoff_path, &held.control_path] {
         let _ = std::fs::remove_file(path);
     }
@@ -182,6 +217,11 @@ impl Shell {
                 self.input(Input::Opened { conn, port: Port::Handoff, ends: None });
                 self.input(Input::PeerUser { conn, uid });
             }
+            Event::Trouble { conn, port, trouble } => self.tls_trouble(conn, port, &trouble),
+            Event::RelayStarted(About { session, peer }) => self.emit(What::RelayStarted { session, peer }),
+            Event::RelayEnded(About { session, peer }, relay::Ended { to_debugger, to_client, reason }) => {
+                self.emit(What::RelayEnded { session, peer, to_debugger, to_client, reason });
+            }
             Event::Hub { attempt, outcome } if self.hub.is_current(attempt) => match outcome {
                 Outcome::Bind(Ok(listener)) => self.hub_listens(listener),
                 Outcome::Bind(Err(e)) => self.input(Input::HubBound(Err(e.to_string()))),
@@ -220,8 +260,8 @@ impl Shell {
         ConnId(self.last_conn)
     }
 
-    fn opened_tcp(&mut self, port: Port, stream: TcpStream) {
-        let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else {
+    fn opened_tcp(&mut self, port: Port, stream: Wire) {
+        let (Ok(peer), Ok(local)) = (stream.tcp().peer_addr(), stream.tcp().local_addr()) else {
             // It was reset before it was looked at.
             if port == Port::Upstream {
                 self.input(Input::HubUnreachable("the connection was reset at once".to_owned()));
@@ -233,12 +273,18 @@ impl Shell {
             return;
         }
         let conn = self.next_conn();
-        let handle = if port == Port::Client {
-            let (orders, orders_end) = mpsc::unbounded_channel();
-            tokio::spawn(handover::engine(conn, stream, orders_end, self.core.clone()));
-            Handle::Handover(orders)
-        } else {
-            Handle::Duplex(Duplex::start(conn, port, stream, &self.core))
+        let [client_tls, hub_tls] = &self.tls;
+        let handle = match (port, stream, hub_tls) {
+            (Port::Client, Wire::Tcp(stream), _) => {
+                let (orders, orders_end) = mpsc::unbounded_channel();
+                tokio::spawn(handover::engine(conn, stream, client_tls.clone(), orders_end, self.relays.clone()));
+                Handle::Handover(orders)
+            }
+            (Port::Hub, Wire::Tcp(stream), Some(tls)) => {
+                Handle::Duplex(Duplex::accept(conn, port, stream, tls.clone(), &self.core))
+            }
+            (_, Wire::Tcp(stream), _) => Handle::Duplex(Duplex::start(conn, port, stream, &self.core)),
+            (_, Wire::Tls(stream), _) => Handle::Duplex(Duplex::secure(conn, port, stream, &self.core)),
         };
         self.handles.insert(conn, handle);
         self.input(Input::Opened { conn, port, ends: Some(Ends { peer, local }) });
@@ -295,13 +341,33 @@ impl Shell {
             Output::Reply(lines) => self.message = lines,
             Output::Log(level) => (self.set_level)(level),
             Output::Shutdown => self.stopping = true,
-            Output::Emit(what) => {
-                self.metrics.count(&what);
-                self.emitter.emit(what);
-            }
+            Output::Emit(what) => self.emit(what),
             Output::Console(text) => say(&text),
         }
         None
+    }
+
+    fn emit(&mut self, what: What) {
+        self.metrics.count(&what);
+        self.emitter.emit(what);
+    }
+
+    fn tls_trouble(&mut self, conn: ConnId, port: Port, trouble: &Trouble) {
+        // One that the core has given up meanwhile is no news.
+        let Some(Ends { peer, .. }) = self.manager.ends(conn) else { return };
+        if let Some(message) = self.told.message(trouble, port, peer, Instant::now()) {
+            say(&message);
+        }
+        self.emit(trouble.event(port, peer));
+        self.input(Input::Closed { conn, reason: "no TLS".to_owned() });
+    }
+
+    /// What ends with Debug Manager.
+    fn tell_of_relays(&self) {
+        match self.metrics.relays.get() {
+            0 => {}
+            n => say(&format!("EQACM917W Debug Manager ends, and with it {n} sessions whose TLS it speaks")),
+        }
     }
 
     fn order_link(&self, engine: ConnId, handoff: ConnId, accepted: ToEngine, linked: Linked) -> Result<(), String> {

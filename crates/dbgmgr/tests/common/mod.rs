@@ -152,7 +152,7 @@ pub(crate) fn ctl(run_dir: &Path, command: &[&str]) -> (Option<i32>, String, Str
 }
 
 /// One end of a connection with frames.
-pub(crate) struct Peer(pub(crate) TcpStream);
+pub(crate) struct Peer<S = TcpStream>(pub(crate) S);
 
 impl Peer {
     pub(crate) fn connect(port: u16, role: Role) -> Self {
@@ -169,7 +169,9 @@ impl Peer {
         peer.tell(&key(host).logon(role, &user.parse().expect("user")).expect("random numbers"));
         peer
     }
+}
 
+impl<S: Read + Write> Peer<S> {
     pub(crate) fn tell(&mut self, message: &impl Serialize) {
         self.0.write_all(&frame::encode(message).expect("fits")).expect("write");
     }

@@ -79,6 +79,7 @@ fn foreign_keys(table: &StartedTaskTable, program: Program, problems: &mut Probl
         (Program::Dbgmgr, "hubport", span(&table.hubport)),
         (Program::Dbgmgr, "wait", span(&table.wait)),
         (Program::Dbgmgr, "prm", span(&table.prm)),
+        (Program::Dbgmgr, "attls", span(&table.attls)),
         (Program::Rsed, "port", span(&table.port)),
         (Program::Rsed, "port_range", span(&table.port_range)),
         (Program::Server, "ports", span(&table.ports)),
@@ -137,9 +138,14 @@ impl Reader<'_> {
             Some(address) => Some(SocketAddrV4::new(address?, hubport?)),
             None => None,
         };
-        let name = table.name.get_ref().clone();
+        let rule = match &table.attls {
+            Some(range) => Some(self.read(range.span(), &range.get_ref().0, port_or_range)?),
+            None => None,
+        };
+        let (name, client) = (table.name.get_ref().clone(), client?);
+        let tls = rule.is_some_and(|range| range.contains(&client));
         let prm = words(table.prm.as_ref());
-        Some(StartedTask::DebugManager { name, client: client?, host: host?, hub, wait, prm })
+        Some(StartedTask::DebugManager { name, client, host: host?, hub, wait, prm, tls })
     }
 
     /// What symbols make of its PARM is the program's to judge.

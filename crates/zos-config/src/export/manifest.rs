@@ -52,6 +52,9 @@ fn system(text: &mut String, source: &Source<'_>, lpar: &Lpar, table: &LparTable
             let _ = writeln!(text, "symbols.{} = {}", string(name), string(found));
         }
     }
+    for (task, range) in tasks.clone().filter_map(|task| Some((task, task.attls.as_ref()?))) {
+        let _ = writeln!(text, "attls.{} = {}", string(task.name.get_ref()), value(&range.get_ref().0));
+    }
     for (task, wait) in tasks.filter_map(|task| Some((task, task.wait.as_ref()?))) {
         let _ = writeln!(text, "wait.{} = {}", string(task.name.get_ref()), string(wait.get_ref()));
     }

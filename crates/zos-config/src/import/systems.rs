@@ -167,7 +167,11 @@ impl<'s> Library<'s> {
                 let wait =
                     system.table.as_ref().and_then(|table| table.wait.iter().find(|(task, _)| task.get_ref() == name));
                 let wait = wait.map(|(_, wait)| (wait.get_ref().clone(), site.in_manifest(wait.span())));
-                tasks::debug_manager(site, system, name, (&run, step), wait, &symbols.symbols, report)
+                let attls =
+                    system.table.as_ref().and_then(|table| table.attls.iter().find(|(task, _)| task.get_ref() == name));
+                let attls = attls.map(|(_, range)| (range.get_ref().0.clone(), site.in_manifest(range.span())));
+                let own = tasks::Own { wait, attls };
+                tasks::debug_manager(site, system, name, (&run, step), own, &symbols.symbols, report)
             }
             Some((Program::Rsed, step)) => {
                 Some(tasks::rsed(site, system, name, (&run, step), &symbols.symbols, report))

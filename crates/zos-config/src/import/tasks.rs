@@ -84,12 +84,19 @@ fn symbolic(found: &Placed<Resolved>, symbols: &Symbols, report: &mut Report) ->
     value(if is_same { &found.value.symbolic } else { &found.value.text })
 }
 
+/// What the site's manifest says of a Debug Manager, with its place.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    pub(super) wait: Option<(String, Option<Place>)>,
+    pub(super) attls: Option<(String, Option<Place>)>,
+}
+
 pub(super) fn debug_manager(
     site: &Site,
     system: &System,
     name: &str,
     (run, step): (&Run, &Step),
-    wait: Option<(String, Option<Place>)>,
+    own: Own,
     symbols: &Symbols,
     report: &mut Report,
 ) -> Option<Task> {
@@ -105,7 +112,10 @@ pub(super) fn debug_manager(
             task.add(key, symbolic(found, symbols, report), found.place);
         }
     }
-    if let Some((wait, place)) = wait {
+    if let Some((range, place)) = own.attls {
+        task.add("attls", value(&range), place);
+    }
+    if let Some((wait, place)) = own.wait {
         task.add("wait", string(&wait), place);
     } else if let Some(seconds) = found.environment.get(WAIT) {
         task.add("wait", string(&format!("{}s", seconds.value.text)), seconds.place);

@@ -80,6 +80,10 @@ pub struct SystemTable {
     /// How long a session waits, by the name of the Debug Manager's started task, such as `"300s"`.
     #[serde(default)]
     pub wait: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// LocalPortRange of the AT-TLS rule, by the name of the Debug Manager's started task, such as `5335`. (The policy itself is not
+    /// read.)
+    #[serde(default)]
+    pub attls: BTreeMap<Spanned<String>, Spanned<Value>>,
     /// The weight that WLM gives to the system.
     pub wlm: Option<Spanned<u8>>,
     /// The weights that WLM gives to servers, by port.

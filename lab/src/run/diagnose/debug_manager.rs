@@ -10,7 +10,7 @@ use crate::run::figure4::Handoff;
 use crate::scenario::Symptom;
 
 pub(super) const RULES: &[Rule] =
-    &[same_client_port, not_distributed, undefined_symbol, no_port, stale_pair, wrong_token];
+    &[same_client_port, not_distributed, undefined_symbol, no_port, stale_pair, wrong_token, tls_at_one_end];
 
 /// The Debug Manager of the LPAR where the job runs.
 pub(super) struct DebugManager<'a> {
@@ -19,13 +19,14 @@ pub(super) struct DebugManager<'a> {
     pub(super) host: u16,
     pub(super) client: u16,
     pub(super) hub: Option<SocketAddrV4>,
+    tls: bool,
 }
 
 impl<'a> DebugManager<'a> {
     pub(super) fn on(lpar: &'a Lpar) -> Option<Self> {
         lpar.tasks.iter().find_map(|task| match task {
-            StartedTask::DebugManager { name, client, host, hub, .. } => {
-                Some(Self { lpar, task: name, host: *host, client: *client, hub: *hub })
+            StartedTask::DebugManager { name, client, host, hub, tls, .. } => {
+                Some(Self { lpar, task: name, host: *host, client: *client, hub: *hub, tls: *tls })
             }
             StartedTask::Rsed { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
         })
@@ -55,6 +56,26 @@ fn same_client_port(case: &Case) -> Option<Cause> {
         manager.task, other.lpar.name, manager.lpar.name, manager.client, handoff.job, handoff.on, refusal.system
     );
     (other.client == manager.client).then(|| Cause::new("F02", sentence).because(line(refusal)))
+}
+
+/// The client speaks TLS and the CLIENT port does not, or the other way round.
+fn tls_at_one_end(case: &Case) -> Option<Cause> {
+    let (handoff, manager) =
+        handoff(case, Symptom::EngineTurnedAway).or_else(|| handoff(case, Symptom::EngineConnectionRefused))?;
+    let is_tls = |event: &&Event| match &event.what {
+        What::EngineRefused { refusal, .. } => event.system == handoff.on && refusal.code == "tls",
+        _ => false,
+    };
+    let refusal = case.events.iter().find(is_tls)?;
+    let DebugManager { lpar, task, client, tls, .. } = manager;
+    let (covers, remedy) = if tls {
+        ("an AT-TLS rule covers", "the client debugs without TLS: let the client use TLS, or take the rule away")
+    } else {
+        let remedy = "the client debugs with TLS: code a rule for the CLIENT port of each system, or one for the range of all of them";
+        ("no AT-TLS rule covers", remedy)
+    };
+    let sentence = format!("{covers} port {client}, the CLIENT port of {task} on {}, and {remedy}.", lpar.name);
+    Some(Cause::new("F23", sentence).because(line(refusal)))
 }
 
 /// The port is in no VIPADISTRIBUTE PORT list, so its owner keeps the connection and nothing listens there.
