@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -9,7 +9,7 @@ use crate::backends::{self, Choice};
 use crate::run::result::{ScenarioResult, Verdict};
 use crate::run::{self, Options, RunError};
 use crate::scenario::{self, Scenario};
-use crate::{bench, check, diagnose, doctor, exit, manual, output, programs, site, up};
+use crate::{bench, check, diagnose, doctor, exit, manual, output, programs, report, site, up};
 
 /// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
 ///
@@ -36,6 +36,9 @@ enum Command {
     /// Say why a run failed, from its evidence alone: the cause among the field catalogue, and the lines it rests on
     #[command(after_help = diagnose::EXAMPLES)]
     Diagnose(diagnose::Diagnose),
+    /// Write the report of a run, one HTML page, from the directory of its evidence
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::Report),
     /// Say what this machine can and cannot do, and the exact remedy
     Doctor,
     /// Print the completions of a shell
@@ -68,7 +71,7 @@ struct Run {
     /// What distributes connections in the kernel
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     backend: Choice,
-    /// Keep the evidence here: per scenario events.jsonl, a pcapng file per interface, logs, result.json
+    /// Keep the evidence here, in a directory per attempt: report.html, result.json, events.jsonl, a pcapng file per interface, logs
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print one JSON object per scenario on standard output
@@ -77,6 +80,12 @@ struct Run {
     /// Write a JUnit file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a summary in Markdown
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+    /// Print annotations for GitHub Actions, and append the summary to the file that GITHUB_STEP_SUMMARY names
+    #[arg(long)]
+    github: bool,
     /// Keep the sysplex after the verdict, to look into, until standard input ends
     #[arg(long)]
     keep: bool,
@@ -140,6 +149,7 @@ pub fn main() -> u8 {
         Command::Site(command) => site::main(&command),
         Command::Check(command) => check::main(&command),
         Command::Diagnose(command) => diagnose::main(&command),
+        Command::Report(report) => report::main(&report),
         Command::Doctor => doctor::main(),
         Command::Completions(arguments) => manual::completions::<Cli>(&arguments),
         Command::Man(arguments) => manual::man::<Cli>(&arguments),
@@ -246,14 +256,35 @@ fn run_scenarios(arguments: &Run) -> u8 {
     if let Some(table) = output::field_table(&scenarios, &results) {
         crate::note!("{table}");
     }
-    if let Some(junit) = &arguments.junit
-        && let Err(e) = output::write_junit(junit, &results)
-    {
-        crate::note!("error: cannot write {}: {e}", junit.display());
+    if let Err(why) = tell_ci(arguments, &scenarios, &results) {
+        crate::note!("error: {why}");
         return exit::BAD_INPUT;
     }
     let all_passed = results.iter().all(|result| matches!(result.verdict, Verdict::Passed | Verdict::Skipped));
     if all_passed && printed { exit::PASSED } else { exit::FAILED }
+}
+
+/// What CI systems are told, as far as it is asked for.
+fn tell_ci(arguments: &Run, scenarios: &[Scenario], results: &[ScenarioResult]) -> Result<(), String> {
+    if let Some(junit) = &arguments.junit {
+        output::write_junit(junit, results).map_err(|e| format!("cannot write {}: {e}", junit.display()))?;
+    }
+    let step = arguments.github.then(|| std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from)).flatten();
+    output::write_summary(arguments.summary.as_deref(), step.as_deref(), results)?;
+    if arguments.github {
+        let file = |result: &ScenarioResult| {
+            let is_it = |one: &&Scenario| {
+                one.name == result.scenario || one.cured.as_ref().is_some_and(|cured| cured.name == result.scenario)
+            };
+            scenarios.iter().find(is_it).map(|one| one.file.as_path())
+        };
+        let of_file = results.iter().map(|result| (result, file(result).unwrap_or_else(|| Path::new("scenario"))));
+        for line in output::github::annotations(&of_file.collect::<Vec<_>>()) {
+            // GitHub reads both; with --json standard output is for programs alone.
+            if arguments.json { crate::note!("{line}") } else { crate::say!("{line}") }
+        }
+    }
+    Ok(())
 }
 
 /// Prints a result; says whether it could.

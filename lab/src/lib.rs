@@ -6,6 +6,7 @@
 //! - [`operator`]: what an operator's command means in a sysplex.
 //! - [`up`]: a sysplex that stays up, and the commands that speak to it.
 //! - [`run`]: a scenario in a sysplex: the nine steps, the evidence, the verdict.
+//! - [`report`]: a run as one page.
 //! - [`site`]: z/OS members to a topology, and back.
 //! - [`doctor`], [`mod@bench`]: what this machine can do, and how fast.
 
@@ -40,6 +41,7 @@ pub mod operator;
 pub mod output;
 pub mod plex;
 pub mod programs;
+pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod site;

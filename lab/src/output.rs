@@ -1,5 +1,10 @@
-//! Results for programs: one JSON object per scenario, and JUnit.
+//! Results for programs and CI: one JSON object per scenario, JUnit, annotations for GitHub, a summary in Markdown.
 
+pub mod github;
+pub mod markdown;
+
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -47,6 +52,23 @@ pub fn field_table(scenarios: &[Scenario], results: &[ScenarioResult]) -> Option
     let head =
         format!("{:40} {:10} {:28} {:5} {:12} {}", "scenario", "backend", "symptom seen", "cause", "broken", "cured");
     (!rows.is_empty()).then(|| format!("{head}\n{}", rows.join("\n")))
+}
+
+/// Writes the Markdown summary to `file`, and appends it to what GitHub shows of a workflow's step, where those are.
+///
+/// # Errors
+/// The first that cannot be written, and why.
+pub fn write_summary(file: Option<&Path>, step: Option<&Path>, results: &[ScenarioResult]) -> Result<(), String> {
+    let text = markdown::summary(results);
+    let cannot = |path: &Path, e: std::io::Error| format!("cannot write {}: {e}", path.display());
+    if let Some(path) = file {
+        std::fs::write(path, &text).map_err(|e| cannot(path, e))?;
+    }
+    if let Some(path) = step {
+        let opened = File::options().append(true).create(true).open(path);
+        opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| cannot(path, e))?;
+    }
+    Ok(())
 }
 
 /// Writes a JUnit file.

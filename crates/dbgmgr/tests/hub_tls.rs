@@ -34,7 +34,7 @@ fn join(hub: u16, connector: &TlsConnector) -> Result<HubMessage, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     let talk = async {
         let mut stream = tls::dial(hub, connector).await.map_err(|e| e.to_string())?;
-        let join = HubMessage::Join { system: "LPAR9".parse().expect("system") };
+        let join = HubMessage::Join { system: "LPAR9".parse().expect("system"), trusted: false };
         frame::write(&mut stream, &Hello::new(Role::Manager)).await.map_err(|e| e.to_string())?;
         frame::write(&mut stream, &join).await.map_err(|e| e.to_string())?;
         frame::read(&mut stream).await.map_err(|e| e.to_string())?.ok_or_else(|| "the end".to_owned())

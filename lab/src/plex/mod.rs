@@ -5,6 +5,7 @@ mod distribution;
 mod firewalls;
 mod gre;
 pub mod journal;
+pub(crate) mod log;
 pub mod logs;
 mod network;
 mod own_calls;
@@ -172,6 +173,7 @@ impl Plex {
             Some(out) => Some(std::fs::File::create(out.join("events.jsonl"))?),
             None => None,
         };
+        out.as_deref().map(log::Log::begin).transpose()?;
         let journal = Journal::new(file);
         let distributor = Distributor::new(sysplex, &hosts, backend, (group, applied), &journal)?;
         let distribution = distributor.run_in_background();

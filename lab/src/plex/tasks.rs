@@ -17,6 +17,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
 use super::journal::{Journal, TaskExit, parse_line};
+use super::log::Log;
 use super::logs::{Line, Logs};
 
 /// Lines of output that are kept for the report of a failure.
@@ -131,14 +132,14 @@ impl Starter {
         let output = lines(output_read)?;
         let running = host.spawn(task).await?;
         let file = match &self.out {
-            Some(out) => Some(File::create(out.join(format!("{}-{name}.log", host.name)))?),
+            Some(out) => Some(Log::open(out, &host.name, name)?),
             None => None,
         };
         let exit = exits.of(running.pid);
         let (journal, system, task) = (self.journal.clone(), host.name.clone(), name.to_owned());
-        let mut log = Log { logs: self.logs.clone(), file, system: system.clone(), task: task.clone() };
+        let mut to = Output { logs: self.logs.clone(), file, system: system.clone(), task: task.clone() };
         tokio::spawn(async move {
-            let said = tokio::join!(read_events(events, &journal, &system, &task), read_output(output, &mut log)).1;
+            let said = tokio::join!(read_events(events, &journal, &system, &task), read_output(output, &mut to)).1;
             let how = exit.await.map_or_else(|_| "its system went down".to_owned(), in_words);
             let t_ns = evidence::monotonic_ns();
             journal.ended(TaskExit { system, task, how, last_words: said.into(), t_ns });
@@ -154,27 +155,27 @@ async fn read_events(mut events: Lines, journal: &Journal, system: &str, task: &
 }
 
 /// Where a task's output goes.
-struct Log {
+struct Output {
     logs: Logs,
-    file: Option<File>,
+    file: Option<Log>,
     system: String,
     task: String,
 }
 
-impl Log {
-    fn add(&mut self, text: &str) {
+impl Output {
+    fn line(&mut self, text: &str) {
         if let Some(file) = &mut self.file {
-            let _ = writeln!(file, "{text}");
+            file.line(text);
         }
         let (system, task) = (self.system.clone(), self.task.clone());
         self.logs.add(Line { t_ns: evidence::monotonic_ns(), system, task, text: text.to_owned() });
     }
 }
 
-async fn read_output(mut output: Lines, log: &mut Log) -> VecDeque<String> {
+async fn read_output(mut output: Lines, to: &mut Output) -> VecDeque<String> {
     let mut last = VecDeque::new();
     while let Some(line) = next_line(&mut output).await {
-        log.add(&line);
+        to.line(&line);
         if last.len() == LAST_WORDS {
             last.pop_front();
         }

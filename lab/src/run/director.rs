@@ -16,11 +16,12 @@ use super::diagnose::{Failure, diagnose};
 use super::figure4::{self, ms_since};
 use super::inquest;
 use super::progress::Progress;
-use super::result::{ScenarioResult, Verdict};
+use super::result::{Place, ScenarioResult, Verdict};
 use super::snapshot::incomplete;
 use super::steps::{Purposes, Stage, StepError};
 use crate::plex::journal::{Journal, TaskExit, View};
 use crate::plex::{Plex, PlexError};
+use crate::report::{self, Record};
 use crate::scenario::{Action, ExpectFailure, Scenario, Symptom};
 
 /// How long started tasks may take to come up.
@@ -66,7 +67,12 @@ pub(super) fn direct(realm: &Network, orders: &Orders, mut report_file: File) ->
         }
     };
     runtime.block_on(async {
-        let (result, plex) = run(realm, orders).await;
+        let mut record = Record::of(&orders.scenario);
+        let (mut result, mut plex) = run(realm, orders, &mut record).await;
+        if let Some(out) = &orders.out {
+            result.out = Some(out.clone());
+            report::keep(out, &result, record, plex.as_mut()).await;
+        }
         let inits = plex.iter().flat_map(|plex| plex.hosts.iter()).map(|host| (host.name.clone(), host.init)).collect();
         let report = Report { result, done_ns: monotonic_ns(), inits };
         if let Err(e) =
@@ -89,7 +95,7 @@ async fn wait_for_end_of_input() {
     let _ = ended.await;
 }
 
-async fn run(realm: &Network, orders: &Orders) -> (ScenarioResult, Option<Plex>) {
+async fn run(realm: &Network, orders: &Orders, record: &mut Record) -> (ScenarioResult, Option<Plex>) {
     let scenario = &orders.scenario;
     let mut result = ScenarioResult::new(&scenario.name, orders.backend.name());
     let begin = monotonic_ns();
@@ -116,14 +122,15 @@ async fn run(realm: &Network, orders: &Orders) -> (ScenarioResult, Option<Plex>)
         return (result, Some(plex));
     }
     orders.progress.up(&plex, network_ms, result.up_ms);
-    play(&mut plex, orders, &mut result).await;
+    play(&mut plex, orders, &mut result, record).await;
     judge_expected_failure(&mut result, orders);
     (result, Some(plex))
 }
 
 /// The steps, and what is to be said of them.
-async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
+async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult, record: &mut Record) {
     let start = monotonic_ns();
+    record.start_ns = start;
     let journal = plex.journal.clone();
     let watcher = orders.progress.follow(&journal, &orders.scenario, start);
     let started: Vec<_> = plex.started.iter().map(|task| (task.system.clone(), task.name.clone())).collect();
@@ -142,6 +149,7 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
             acts.push(orders.progress.act(n, name, done.is_ok(), ms_since(start, monotonic_ns())));
         }
         if let Err(e) = done {
+            result.at = Some(Place { file: orders.scenario.file.clone(), line: step.line });
             error = Some(e);
             break;
         }
@@ -149,11 +157,13 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult) {
     let error = error.or_else(|| stage.never().err().map(StepError::from));
     result.run_ms = ms_since(start, monotonic_ns());
     let (handoffs, proofs) = (std::mem::take(&mut stage.handoffs), std::mem::take(&mut stage.proofs));
+    let links = std::mem::take(&mut stage.links);
     watcher.finish().await;
     let events = journal.events();
     result.steps = handoffs.iter().flat_map(|handoff| figure4::report(&events, handoff, start)).collect();
     result.steps.extend(acts);
     result.evidence = proofs;
+    record.seen(&plex.sysplex, &handoffs, &links);
     match error {
         None => conclude(plex, result),
         Some(StepError::Lab(e)) => {

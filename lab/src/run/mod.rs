@@ -4,6 +4,7 @@ mod acts;
 pub mod agreement;
 mod asserted;
 pub mod assertions;
+pub(crate) mod attempt;
 mod calls;
 mod commands;
 pub mod diagnose;
@@ -71,12 +72,11 @@ pub enum RunError {
 /// When this machine cannot run it; whatever the scenario itself does is in the result.
 pub fn run(scenario: &Scenario, backend: &Known, options: &Options) -> Result<ScenarioResult, RunError> {
     let (name, backend) = (backend.name, backend.make(&scenario.sysplex));
-    let out = options.out.as_ref().map(|out| out.join(format!("{}-{name}", scenario.name)));
-    if let Some(out) = &out {
-        std::fs::create_dir_all(out).map_err(|error| RunError::Out { path: out.clone(), error })?;
-        // That of an earlier run would be taken for this one's.
-        let _ = std::fs::remove_file(out.join(diagnose::CASE));
-    }
+    let attempt = |out: &PathBuf| {
+        let made = attempt::directory(out, &format!("{}-{name}", scenario.name));
+        made.map_err(|error| RunError::Out { path: out.clone(), error })
+    };
+    let out = options.out.as_ref().map(attempt).transpose()?;
     if options.progress {
         crate::note!("{} on {name}: {}", scenario.name, scenario.title);
     }
@@ -120,7 +120,7 @@ pub fn run(scenario: &Scenario, backend: &Known, options: &Options) -> Result<Sc
     Ok(result)
 }
 
-/// Writes the result and says what was found.
+/// Says what was found, and writes the result once more: the director has, but did not know how long it takes to come down.
 fn conclude(result: &ScenarioResult, out: Option<&Path>, options: &Options) -> Result<(), RunError> {
     if options.progress {
         say_outcome(result, out);
@@ -128,10 +128,11 @@ fn conclude(result: &ScenarioResult, out: Option<&Path>, options: &Options) -> R
     out.map_or(Ok(()), |out| write_result(out, result))
 }
 
+/// Writes `result.json`.
 fn write_result(out: &Path, result: &ScenarioResult) -> Result<(), RunError> {
-    let path = out.join("result.json");
+    let path = out.join(result::FILE);
     let text = serde_json::to_string_pretty(result).unwrap_or_default();
-    std::fs::write(&path, text + "\n").map_err(|error| RunError::Out { path, error })
+    attempt::write_whole(&path, &(text + "\n")).map_err(|error| RunError::Out { path, error })
 }
 
 fn say_outcome(result: &ScenarioResult, out: Option<&Path>) {
@@ -147,7 +148,7 @@ fn say_outcome(result: &ScenarioResult, out: Option<&Path>) {
         crate::note!("  {}{cause}: {reason}", if as_expected { "failed as expected" } else { "reason" });
     }
     if let Some(out) = out {
-        crate::note!("  events, captures and logs: {}", out.display());
+        crate::note!("  report, events, captures and logs: {}", out.display());
     }
 }
 

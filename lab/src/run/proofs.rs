@@ -13,6 +13,8 @@ use crate::plex::{LAN, XCF};
 /// What the kernel shows while the program is stopped in the debugger.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
+    /// When it was taken, `CLOCK_MONOTONIC`.
+    pub t_ns: u64,
     /// The connected sockets of each LPAR.
     pub sockets: BTreeMap<String, Vec<TcpSocket>>,
     /// Which processes hold which socket, by its inode; processes as the realm numbers them.
@@ -145,7 +147,8 @@ fn held_by_the_debugger(sysplex: &Sysplex, link: &Link, snapshot: &Snapshot) -> 
 }
 
 impl Snapshot {
-    fn name_of(&self, pid: i32) -> String {
+    /// The task that a process is, in words.
+    pub fn name_of(&self, pid: i32) -> String {
         match self.tasks.get(&pid) {
             Some((system, task)) => format!("{task} on {system}"),
             None => format!("process {pid}"),

@@ -1,8 +1,13 @@
 //! What is said of a run: the object that `--json` prints.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::scenario::Symptom;
+
+/// The file of a run's directory that holds its result.
+pub const FILE: &str = "result.json";
 
 /// The outcome of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +33,15 @@ impl Verdict {
             Self::Skipped => "skipped",
         }
     }
+}
+
+/// A place in a scenario's file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The file, as it was named.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: u32,
 }
 
 /// One of the nine steps of Figure 4, or a step of a scenario about the distributor.
@@ -86,6 +100,12 @@ pub struct ScenarioResult {
     /// Why: an entry of the field catalogue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// The step of the scenario's file that was not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Place>,
+    /// Where the evidence was kept, as it was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<PathBuf>,
 }
 
 impl ScenarioResult {
@@ -114,6 +134,8 @@ impl ScenarioResult {
             reason: None,
             symptom: None,
             cause: None,
+            at: None,
+            out: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use distributor::VcrtEntry;
-use evidence::{Direction, Flows, socket_holders};
+use evidence::{Direction, Flows, monotonic_ns, socket_holders};
 
 use super::proofs::{Link, Snapshot};
 use crate::plex::{Plex, PlexError};
@@ -23,7 +23,7 @@ pub(super) async fn take(
     link: &Link,
     tasks: &BTreeMap<i32, (String, String)>,
 ) -> Result<Snapshot, PlexError> {
-    let mut snapshot = Snapshot { tasks: tasks.clone(), ..Snapshot::default() };
+    let mut snapshot = Snapshot { t_ns: monotonic_ns(), tasks: tasks.clone(), ..Snapshot::default() };
     for (name, view) in &plex.views {
         snapshot.sockets.insert(name.clone(), view.connections()?);
     }

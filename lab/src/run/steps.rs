@@ -38,7 +38,8 @@ pub(super) struct Stage<'a> {
     pub(super) strangers: Vec<TaskHandle>,
     /// The jobs that were submitted, in order.
     pub handoffs: Vec<Handoff>,
-    links: BTreeMap<String, (Link, Snapshot)>,
+    /// By job, what the kernel showed of its connection.
+    pub links: BTreeMap<String, (Link, Snapshot)>,
     /// The callers, by the name of their calls.
     pub(super) callers: BTreeMap<String, (Calls, TaskHandle)>,
     /// Started tasks that ended, or are about to, because a step says so.

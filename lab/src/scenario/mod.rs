@@ -119,6 +119,8 @@ pub struct Step {
     pub action: Action,
     /// How long it may take.
     pub within: Duration,
+    /// Where it stands in the file: the line, from 1.
+    pub line: u32,
 }
 
 /// What happens in a step.

@@ -31,7 +31,7 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
     let mut problems = Vec::new();
     let mut resolver = Resolver::new(&sysplex);
     let default = file.within.as_ref().and_then(|text| resolver.duration(text)).unwrap_or(DEFAULT_WITHIN);
-    let steps = resolver.steps(&file.step, default);
+    let steps = resolver.steps(&file.step, default, &source);
     let except = resolver.except(&file.except);
     let expect_failure = file.expect_failure.as_ref().and_then(|expected| resolver.expect_failure(expected));
     if let (Some(cured), None) = (&file.cured, &expect_failure) {
@@ -42,7 +42,7 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
     let cured = file.cured.as_ref().map(|cured| {
         let mut resolver = Resolver::new(&cured_sysplex);
         let written = &cured.get_ref().step;
-        let steps = resolver.steps(if written.is_empty() { &file.step } else { written }, default);
+        let steps = resolver.steps(if written.is_empty() { &file.step } else { written }, default, &source);
         problems.append(&mut resolver.problems);
         Box::new(Scenario {
             name: format!("{name}-cured"),
@@ -62,6 +62,12 @@ pub(super) fn load(path: &Path) -> Result<Scenario, Vec<String>> {
     }
     let (file, title) = (path.to_owned(), file.title);
     Ok(Scenario { name, title, file, sysplex, notes, steps, expect_failure, cured, except, patience: 1 })
+}
+
+/// The line, from 1, of a place in the file.
+fn line_of(source: &str, at: usize) -> u32 {
+    let before = source.bytes().take(at).filter(|byte| *byte == b'\n').count();
+    u32::try_from(before + 1).unwrap_or(u32::MAX)
 }
 
 fn read(path: &Path) -> Result<String, Vec<String>> {
@@ -113,13 +119,13 @@ impl Resolver<'_> {
         except
     }
 
-    fn steps(&mut self, written: &[Spanned<raw::Step>], default: Duration) -> Vec<Step> {
+    fn steps(&mut self, written: &[Spanned<raw::Step>], default: Duration, source: &str) -> Vec<Step> {
         if written.is_empty() {
             self.problem(0..0, "no steps: expected at least one [[step]]".into(), None);
         }
         let steps = written.iter().filter_map(|step| {
             let within = step.get_ref().within.as_ref().and_then(|text| self.duration(text)).unwrap_or(default);
-            Some(Step { action: self.action(step)?, within })
+            Some(Step { action: self.action(step)?, within, line: line_of(source, step.span().start) })
         });
         steps.collect()
     }

@@ -1,0 +1,88 @@
+//! The page: one file, nothing from outside, every section from the same run. Pure.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
+
+use super::run_dir::Run;
+use super::{connections, fault, latency, log, packet_list, steps, timeline, topology, verdict};
+
+const STYLE: &str = include_str!("assets/report.css");
+const SCRIPT: &str = include_str!("assets/report.js");
+/// Largest result that is put into the page for programs, in bytes.
+const LARGEST_ISLAND: usize = 256 << 10;
+
+/// The whole page.
+pub(super) fn render(run: &Run) -> String {
+    let faults = fault::seen(run.events.iter());
+    let result = &run.result;
+    let sections = [
+        ("steps", "Steps"),
+        ("proofs", "Kernel"),
+        ("connections", "Connections"),
+        ("topology", "Topology"),
+        ("timeline", "Timeline"),
+        ("latency", "Latency"),
+        ("packets", "Packets"),
+        ("logs", "Logs"),
+    ];
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy());
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="generator" content={ "dvipa-lab " (env!("CARGO_PKG_VERSION")) };
+                title { (result.verdict.as_str()) ": " (result.scenario) " on " (result.backend) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                a.skip href="#steps" { "Skip to the steps" }
+                nav aria-label="Sections" {
+                    span.brand { "DVIPA Lab" }
+                    ul { @for (id, name) in sections { li { a href={ "#" (id) } { (name) } } } }
+                    button #theme type="button" hidden { "Dark" }
+                }
+                main {
+                    (verdict::header(run))
+                    (steps::section(run, &faults))
+                    (verdict::proofs(run))
+                    (connections::section(run))
+                    (topology::section(run))
+                    (timeline::section(run, &faults))
+                    (latency::section(run))
+                    (packet_list::section(run))
+                    (log::section(run))
+                }
+                footer {
+                    p {
+                        "Written by " code { "lab" } " " (env!("CARGO_PKG_VERSION")) " from the run's directory"
+                        @if let Some(out) = &result.out { " " code { (out.display()) } }
+                        ", where every event, packet and log line is. " code { "lab report" } " writes it anew."
+                    }
+                }
+                (island(run))
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// Only this page's own style and script are allowed, whatever else its texts may contain.
+fn policy() -> String {
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+    let (style, script) = (hash(STYLE), hash(SCRIPT));
+    format!("default-src 'none'; style-src {style}; script-src {script}; base-uri 'none'; form-action 'none'")
+}
+
+/// The result for programs that are given the page alone. `<` is escaped as JSON does it, so that no text ends the element.
+fn island(run: &Run) -> Markup {
+    let json = serde_json::to_string(&run.result).unwrap_or_default().replace('<', "\\u003c");
+    html! {
+        @if json.len() <= LARGEST_ISLAND { script #result type="application/json" { (PreEscaped(json)) } }
+    }
+}
