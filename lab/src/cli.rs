@@ -9,7 +9,7 @@ use crate::backends::{self, Choice};
 use crate::run::result::{ScenarioResult, Verdict};
 use crate::run::{self, Options, RunError};
 use crate::scenario::{self, Scenario};
-use crate::{bench, check, diagnose, doctor, exit, manual, output, programs, report, site, up};
+use crate::{bench, check, diagnose, doctor, exit, manual, output, programs, report, site, soak, up};
 
 /// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
 ///
@@ -39,6 +39,9 @@ enum Command {
     /// Write the report of a run, one HTML page, from the directory of its evidence
     #[command(after_help = report::EXAMPLES)]
     Report(report::Report),
+    /// Let users come and go, jobs stop in the debugger and faults come and heal for a long time, and check all along what must be true
+    #[command(after_help = soak::EXAMPLES)]
+    Soak(soak::Soak),
     /// Say what this machine can and cannot do, and the exact remedy
     Doctor,
     /// Print the completions of a shell
@@ -150,6 +153,7 @@ pub fn main() -> u8 {
         Command::Check(command) => check::main(&command),
         Command::Diagnose(command) => diagnose::main(&command),
         Command::Report(report) => report::main(&report),
+        Command::Soak(soak) => soak::main(&soak),
         Command::Doctor => doctor::main(),
         Command::Completions(arguments) => manual::completions::<Cli>(&arguments),
         Command::Man(arguments) => manual::man::<Cli>(&arguments),

@@ -8,6 +8,7 @@
 //! - [`run`]: a scenario in a sysplex: the nine steps, the evidence, the verdict.
 //! - [`report`]: a run as one page.
 //! - [`site`]: z/OS members to a topology, and back.
+//! - [`mod@soak`]: a sysplex under load and faults for a long time.
 //! - [`doctor`], [`mod@bench`]: what this machine can do, and how fast.
 
 /// A line for a person, on standard error. Whoever reads may have gone; that is no reason to end a run.
@@ -45,4 +46,5 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod site;
+pub mod soak;
 pub mod up;

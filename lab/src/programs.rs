@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// The lab's own programs.
-pub const OWN: [&str; 6] = ["dbgmgr", "rse-stub", "debugger-stub", "client-stub", "stranger-stub", "traffic-stub"];
+pub const OWN: [&str; 7] =
+    ["dbgmgr", "rse-stub", "debugger-stub", "client-stub", "stranger-stub", "traffic-stub", "swarm-stub"];
 
 /// The directory of `lab`, where its other programs stand too.
 ///

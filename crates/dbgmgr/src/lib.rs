@@ -4,6 +4,7 @@
 //! [`ctl`] is the operator's end of it.
 
 pub mod config;
+#[macro_use]
 pub mod core;
 pub mod ctl;
 pub mod shell;

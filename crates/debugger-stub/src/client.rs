@@ -10,6 +10,7 @@ use dbm_protocol::handoff::Linked;
 use dbm_protocol::tcp::KeepAlive;
 use evidence::Emitter;
 use rustix::net::{AddressFamily, sockopt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::adapter::Adapter;
@@ -27,6 +28,10 @@ pub struct Client {
     pub local: SocketAddr,
     stream: Stream,
 }
+
+/// What can be read and written.
+pub trait BothWays: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> BothWays for S {}
 
 #[derive(Debug)]
 enum Stream {
@@ -53,6 +58,14 @@ impl Client {
         // Said by the socket itself, not by the message that came with it.
         let (peer, local) = (stream.peer_addr()?, stream.local_addr()?);
         Ok(Self { peer, local, stream: Stream::Connection(stream) })
+    }
+
+    /// The bare connection, for who speaks another way over it.
+    pub fn into_stream(self) -> Box<dyn BothWays> {
+        match self.stream {
+            Stream::Connection(stream) => Box::new(stream),
+            Stream::Relay(stream) => Box::new(stream),
+        }
     }
 
     /// Serves the client until the program has run to its end.

@@ -41,7 +41,39 @@ pub async fn run(job: &Job, emitter: &Emitter) -> Outcome {
 }
 
 async fn debug(job: &Job, emitter: &Emitter) -> Result<(), Outcome> {
+    let Connected { client, host, kept, .. } = connect(job, emitter).await?;
+    let mut host = Some(host);
+    let served = tokio::select! {
+        served = client.serve(Adapter::new(job.name.as_str(), emitter.system()), emitter) => served,
+        never = kept.keep_known(&mut host, emitter) => match never {},
+    };
+    // Debug Manager may be gone just now; the session does not need it.
+    if let Some(host) = &mut host {
+        let _ = host.send(&FromDebugger::Ended {}).await;
+    }
+    served.map_err(lost)
+}
+
+/// A job whose workstation is there.
+#[derive(Debug)]
+pub struct Connected {
+    /// The way to the client.
+    pub client: Client,
+    /// The connection to Debug Manager, which is to hear of the session's end.
+    pub host: Host,
+    /// The session, which outlives Debug Manager.
+    pub kept: Kept,
+    /// When Debug Manager had said that it waits.
+    pub waited_since: Instant,
+}
+
+/// Lets a session wait for its workstation, however often Debug Manager is lost meanwhile.
+///
+/// # Errors
+/// How the job ends without one.
+pub async fn connect(job: &Job, emitter: &Emitter) -> Result<Connected, Outcome> {
     let (mut host, mut kept) = begin(job).await?;
+    let waited_since = kept.since;
     let session = kept.standing.session.clone();
     emitter.emit(What::JobWaiting { session: session.to_string(), user: job.user.to_string(), host_port: host.port });
     tracing::info!(%session, user = %job.user, "waiting for a workstation");
@@ -58,17 +90,7 @@ async fn debug(job: &Job, emitter: &Emitter) -> Result<(), Outcome> {
     let (peer, local) = (client.peer, client.local);
     emitter.emit(What::SocketTaken { session: session.to_string(), peer, local });
     tracing::info!(%session, %peer, %local, "the workstation is there");
-
-    let mut host = Some(host);
-    let served = tokio::select! {
-        served = client.serve(Adapter::new(job.name.as_str(), emitter.system()), emitter) => served,
-        never = kept.keep_known(&mut host, emitter) => match never {},
-    };
-    // Debug Manager may be gone just now; the session does not need it.
-    if let Some(host) = &mut host {
-        let _ = host.send(&FromDebugger::Ended {}).await;
-    }
-    served.map_err(lost)
+    Ok(Connected { client, host, kept, waited_since })
 }
 
 fn lost(reason: impl Into<String>) -> Outcome {

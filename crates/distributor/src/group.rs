@@ -1,5 +1,7 @@
 //! The sysplex group: who is in it, who owns which DVIPA, and what operators have asked. A state machine without a clock.
 
+#[cfg(feature = "planted")]
+mod planted;
 mod responsive;
 mod unheard;
 
@@ -142,6 +144,8 @@ impl Group {
     pub fn observe(&mut self, seen: Seen) -> Vec<Message> {
         let Seen { mut listeners, active, tsr } = seen;
         listeners.retain(|lpar, _| self.up.contains(lpar));
+        #[cfg(feature = "planted")]
+        planted::never_ready_again(&mut listeners);
         let before = std::mem::replace(&mut self.state.tsr, tsr);
         (self.state.listeners, self.state.active) = (listeners, active);
         self.forget_closed();

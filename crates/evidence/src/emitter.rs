@@ -36,6 +36,11 @@ impl Emitter {
         Self { system: hostname().into(), task: program.into(), sink: None }
     }
 
+    /// An emitter that writes to this file, for several tasks in one process.
+    pub fn to(file: File, task: &str) -> Self {
+        Self { system: hostname().into(), task: task.into(), sink: Some(Arc::new(Mutex::new(file))) }
+    }
+
     /// The system's name: the host name of the UTS namespace, which in an LPAR is the name of the LPAR.
     pub fn system(&self) -> &str {
         &self.system

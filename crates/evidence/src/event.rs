@@ -491,4 +491,42 @@ pub enum What {
         /// Longest time without a byte in a running transfer, in microseconds; 0 when there was none.
         longest_silence_us: u64,
     },
+
+    // ---- swarms: many users, or many jobs, in one process ----
+    /// A user is not logged on, against its wish: its logon failed, or its connection to the RSE server ended.
+    UserLost {
+        /// The user id.
+        user: String,
+        /// One sentence for a person.
+        reason: String,
+    },
+    /// An engine has followed a notice to its end.
+    EngineDone {
+        /// The user at whose workstation it is.
+        user: String,
+        /// The job that the notice named.
+        told: String,
+        /// The job that answered, as it says itself; nothing when none did.
+        job: Option<String>,
+        /// The system that it runs on, as it says itself.
+        job_system: Option<String>,
+        /// Why the conversation did not come to its end; nothing when it did.
+        failed: Option<String>,
+    },
+    /// A job under the debugger has ended.
+    JobDone {
+        /// The job.
+        job: String,
+        /// The user whose workstation was at the other end, as the workstation says itself; nothing when there was none.
+        client: Option<String>,
+        /// Why it was not debugged to its end; nothing when it was.
+        failed: Option<String>,
+        /// From when the session waited to the first message of the debug conversation, in microseconds.
+        handoff_us: u64,
+    },
+    /// A swarm has no more to do.
+    Drained {
+        /// Sessions that it had to give up.
+        left: u64,
+    },
 }

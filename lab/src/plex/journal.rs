@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use evidence::{Event, What};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// Cheap to clone; all clones are one journal.
@@ -22,6 +22,23 @@ struct Inner {
     events: Vec<Event>,
     exits: Vec<TaskExit>,
     file: Option<File>,
+    /// Where events go that are not kept; nothing when all are.
+    passes: Option<mpsc::UnboundedSender<Event>>,
+}
+
+/// Does it say how the sysplex is, and not what becomes of one user or session?
+fn is_of_the_sysplex(what: &What) -> bool {
+    matches!(
+        what,
+        What::Ready {}
+            | What::Fatal { .. }
+            | What::Stopped {}
+            | What::NameTokenCreated { .. }
+            | What::NameTokenDeleted {}
+            | What::Hub { .. }
+            | What::HubRival { .. }
+            | What::Console { .. }
+    )
 }
 
 /// A task ended.
@@ -72,9 +89,22 @@ impl Journal {
         Self { inner: Arc::new(Mutex::new(inner)), changed: watch::Sender::new(0) }
     }
 
+    /// A journal for a long time: it keeps, and wakes others for, what says how the sysplex is, which is little. What is said of a single
+    /// user or session is passed on when a swarm says it, and else forgotten.
+    pub fn passing_on(to: mpsc::UnboundedSender<Event>) -> Self {
+        let inner = Inner { passes: Some(to), ..Inner::default() };
+        Self { inner: Arc::new(Mutex::new(inner)), changed: watch::Sender::new(0) }
+    }
+
     /// Adds an event.
     pub fn add(&self, event: Event) {
         let mut inner = self.lock();
+        if let Some(to) = inner.passes.as_ref().filter(|_| !is_of_the_sysplex(&event.what)) {
+            if soak::facts::is_of_a_swarm(&event.what) {
+                let _ = to.send(event);
+            }
+            return;
+        }
         if let Some(file) = &mut inner.file
             && let Ok(mut line) = serde_json::to_vec(&event)
         {

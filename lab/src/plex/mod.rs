@@ -125,6 +125,17 @@ pub async fn network(
     Ok((Arc::new(hosts), group, first.applied().await?))
 }
 
+/// What is kept of what happens.
+#[derive(Debug)]
+pub struct Evidence {
+    /// What processes say.
+    pub journal: Journal,
+    /// Where captures and logs are written.
+    pub out: Option<PathBuf>,
+    /// Are packets captured?
+    pub captures: bool,
+}
+
 /// A sysplex that runs.
 pub struct Plex {
     /// What it is.
@@ -159,22 +170,45 @@ impl Plex {
         bin_dir: PathBuf,
         out: Option<PathBuf>,
     ) -> Result<Self, PlexError> {
+        let file = match &out {
+            Some(out) => Some(std::fs::File::create(out.join("events.jsonl"))?),
+            None => None,
+        };
+        Self::build_with(
+            realm,
+            sysplex,
+            backend,
+            bin_dir,
+            Evidence { journal: Journal::new(file), out, captures: true },
+        )
+        .await
+    }
+
+    /// The same, with less evidence or other evidence.
+    ///
+    /// # Errors
+    /// What could not be made.
+    pub async fn build_with(
+        realm: &Network,
+        sysplex: &Sysplex,
+        backend: SharedBackend,
+        bin_dir: PathBuf,
+        evidence: Evidence,
+    ) -> Result<Self, PlexError> {
+        let Evidence { journal, out, captures } = evidence;
         let (hosts, group, applied) = network(realm, sysplex, &backend, bin_dir).await?;
         firewalls::stand(&hosts, sysplex).await?;
         let mut taps = Vec::new();
         let mut views = BTreeMap::new();
         for lpar in &sysplex.lpars {
             let interfaces = [(LAN_LINK, LAN), (XCF_LINK, XCF)];
-            taps.push(hosts.inside(&lpar.name, || Tap::open(&lpar.name, &interfaces))?);
+            if captures {
+                taps.push(hosts.inside(&lpar.name, || Tap::open(&lpar.name, &interfaces))?);
+            }
             views.insert(lpar.name.clone(), hosts.inside(&lpar.name, SocketView::open)?);
         }
         let recorder = Recorder::start(taps, out.as_deref())?;
-        let file = match &out {
-            Some(out) => Some(std::fs::File::create(out.join("events.jsonl"))?),
-            None => None,
-        };
         out.as_deref().map(log::Log::begin).transpose()?;
-        let journal = Journal::new(file);
         let distributor = Distributor::new(sysplex, &hosts, backend, (group, applied), &journal)?;
         let distribution = distributor.run_in_background();
         let logs = Logs::default();

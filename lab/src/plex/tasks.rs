@@ -117,6 +117,8 @@ impl Starter {
             ("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into()),
             (TASK_ENV.into(), name.into()),
             ("RUST_BACKTRACE".into(), "0".into()),
+            #[cfg(feature = "planted")]
+            ("DVIPA_LAB_PLANTED".into(), std::env::var("DVIPA_LAB_PLANTED").unwrap_or_default()),
         ];
         let stderr = output.try_clone()?.into();
         let task = Task {

@@ -30,3 +30,5 @@ mod shell;
 mod show;
 mod topology;
 mod wire;
+
+pub(crate) use topology::load as load_topology;

@@ -14,7 +14,7 @@ const OF_SCENARIOS: [&str; 5] = ["title", "topology", "members", "plex", "step"]
 ///
 /// # Errors
 /// Everything that is wrong, ready to be shown.
-pub(super) fn load(path: &Path) -> Result<Sysplex, Vec<String>> {
+pub(crate) fn load(path: &Path) -> Result<Sysplex, Vec<String>> {
     if path.is_dir() {
         let files = site::read(&[path.to_owned()]).map_err(|why| vec![format!("error: {why}")])?;
         return site::import(&files).map(|imported| imported.sysplex);

@@ -8,10 +8,10 @@
 //! `guard` who may speak, `host` and `engine` what the HOST and CLIENT ports say; `waiting` how a session finds its user,
 //! `resume` how it comes back after Debug Manager was gone; `hub` this system's role, `primary` and `secondary` the two ends
 //! of a hub link, `rival` what is done about a second primary, `moving` the way from one hub to another; `operator` the commands.
-//! `planted` are bugs that only the tests know, by which the simulation (`tests/simulation`) is tested.
+//! `planted` are bugs on purpose, by which the simulation (`tests/simulation`) and soaks are tested.
 
 #[macro_use]
-mod planted;
+pub(crate) mod planted;
 
 mod conns;
 mod engine;

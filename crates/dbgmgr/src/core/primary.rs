@@ -252,6 +252,11 @@ impl Manager {
         for user in self.users.of_member(link) {
             self.users.remove(&user, Place::Member(link));
         }
+        for other in self.hub.members.keys().copied().filter(|_| planted!(MembersForgotten)) {
+            for user in self.users.of_member(other) {
+                self.users.remove(&user, Place::Member(other));
+            }
+        }
         for id in self.seeks.select(|s| s.from == link) {
             self.seeks.remove(&id);
         }

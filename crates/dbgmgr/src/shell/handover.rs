@@ -209,7 +209,11 @@ pub(super) async fn claimant(
                 let Pass { linked, engine, done } = *pass;
                 let sent = timeout(PASS, send_socket(&stream, &linked, engine.as_fd())).await;
                 // Our copy: from here on nobody but the debugger holds the connection.
-                drop(engine);
+                if planted!(SocketKept) {
+                    std::mem::forget(engine);
+                } else {
+                    drop(engine);
+                }
                 let _ = done.send(match sent {
                     Ok(sent) => sent.map_err(|e| e.to_string()),
                     Err(_) => Err("the debugger does not read".to_owned()),

@@ -1,0 +1,155 @@
+//! The figures of a soak: how many handoffs, how long they took, which faults stood, what grew.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::budget::{Budget, Quantity, Slope};
+use crate::fault::{Kind, Planned};
+use crate::model::{Counts, Violation};
+
+/// Steps of a histogram for each doubling: a quantile is at most 1/16 too high.
+const STEPS: u64 = 16;
+
+/// How long something took, for any number of times, in bounded memory: steps of a sixteenth (as HdrHistogram has them).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Histogram {
+    counts: BTreeMap<u32, u64>,
+    total: u64,
+    most: u64,
+}
+
+impl Histogram {
+    /// Adds one, in any unit.
+    pub fn add(&mut self, value: u64) {
+        *self.counts.entry(step(value)).or_insert(0) += 1;
+        self.total += 1;
+        self.most = self.most.max(value);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.total
+    }
+
+    /// The value that so many of a thousand are not above.
+    pub fn quantile(&self, per_mille: u64) -> u64 {
+        let wanted = (self.total * per_mille).div_ceil(1_000).max(1);
+        let mut passed = 0;
+        for (step, count) in &self.counts {
+            passed += count;
+            if passed >= wanted {
+                return upper(*step).min(self.most);
+            }
+        }
+        0
+    }
+}
+
+fn step(value: u64) -> u32 {
+    if value < STEPS {
+        return u32::try_from(value).unwrap_or(0);
+    }
+    // Position of the highest bit; the four bits behind it are the step.
+    let high = 63 - value.leading_zeros();
+    let within = (value >> (high - 4)) & (STEPS - 1);
+    (high - 3) * 16 + u32::try_from(within).unwrap_or(0)
+}
+
+/// The highest value of a step.
+fn upper(step: u32) -> u64 {
+    if step < 16 {
+        return step.into();
+    }
+    let high = step / 16 + 3;
+    let low = (STEPS + u64::from(step % 16)) << (high - 4);
+    low + ((1_u64 << (high - 4)) - 1)
+}
+
+/// One thing that was sampled, and how it grew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Grown {
+    /// Whose: `DBGMGR on LPAR1`, `LPAR1`.
+    pub of: String,
+    /// What.
+    pub quantity: Quantity,
+    /// How.
+    pub slope: Slope,
+    /// What it may.
+    pub budget: Budget,
+    /// Is that kept?
+    pub keeps: bool,
+}
+
+/// Everything about a soak.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How long it has gone on, in milliseconds.
+    pub ran_ms: u64,
+    /// Has it come to its planned end, and is all drained?
+    pub finished: bool,
+    /// What was counted.
+    pub counts: Counts,
+    /// Of the handoffs: sessions that reached their client, in a second.
+    pub per_s: f64,
+    /// From `waiting` to the first message of the debug conversation, in microseconds: half, 99 of 100, 999 of 1000.
+    pub p50_us: u64,
+    /// See [`Summary::p50_us`].
+    pub p99_us: u64,
+    /// See [`Summary::p50_us`].
+    pub p999_us: u64,
+    /// The faults that were brought about, by kind.
+    pub faults: BTreeMap<Kind, u64>,
+    /// Faults that did not come about, or were not seen to heal, and why.
+    pub faults_failed: Vec<String>,
+    /// What grew, and what may.
+    pub grown: Vec<Grown>,
+    /// The first invariants that were broken.
+    pub violations: Vec<Violation>,
+    /// Of the lab itself: percent of one processor, and the most memory in MiB.
+    pub orchestrator_cpu_percent: f64,
+    /// See above.
+    pub orchestrator_rss_mib: f64,
+    /// The short list of faults with which it fails, when it was looked for.
+    pub shrunk: Option<Vec<Planned>>,
+}
+
+impl Summary {
+    /// Is everything as it must be?
+    pub fn passed(&self) -> bool {
+        self.finished
+            && self.violations.is_empty()
+            && self.faults_failed.is_empty()
+            && self.grown.iter().all(|it| it.keeps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn of_a_thousand_one_may_be_longer() {
+        let mut all = Histogram::default();
+        (1..=1000).for_each(|value| all.add(value));
+        let near =
+            |found: u64, value: u64| assert!((value..=value + value / 16 + 1).contains(&found), "{found} for {value}");
+        near(all.quantile(500), 500);
+        near(all.quantile(990), 990);
+        assert_eq!((all.quantile(1000), all.count()), (1000, 1000));
+        assert_eq!(Histogram::default().quantile(500), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn steps_are_in_order_and_hold_their_values(value: u64, other: u64) {
+            let value = value >> 1;
+            prop_assert!(upper(step(value)) >= value);
+            prop_assert!(value < 32 || upper(step(value)) - value <= value / 16);
+            let other = other >> 1;
+            prop_assert_eq!(value < other && step(value) > step(other), false);
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Where an attempt stands: what was ordered, what was heard, what the model makes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal;
+use std::iter::Peekable;
+use std::sync::Arc;
+
+use evidence::{Event, monotonic_ns};
+use serde_json::json;
+use soak::fault::{Fault, Kind};
+use soak::model::{Fact, Model};
+use soak::plan::{self, What, job_name, user_id};
+use soak::summary::Summary;
+use sysplex::LparIndex;
+use tokio::sync::Mutex;
+
+use super::coming::{Act, Coming, Done};
+use super::{Orders, fact, ms_since};
+use crate::plex::Plex;
+use crate::soak::record::Record;
+use crate::soak::sample::{self, Samples};
+use crate::soak::swarms::{JOBS, Swarms};
+use crate::soak::text::{self, Now};
+
+/// How often processes are looked at, and how often how things are is written, and said where nobody sees it live.
+const SAMPLE_MS: u64 = 2_000;
+const VCRT_MS: u64 = 20_000;
+const SNAPSHOT_MS: u64 = 10_000;
+const SAY_MS: u64 = 1_000;
+const SAY_SELDOM_MS: u64 = 30_000;
+/// How long after it was lost a user logs on again.
+const LOGON_AGAIN_MS: u64 = 1_000;
+
+/// See the module.
+pub(super) struct State {
+    plex: Arc<Mutex<Plex>>,
+    swarms: Swarms,
+    plan: crate::soak::plan::Plan,
+    workstation: String,
+    orders: Peekable<plan::Orders>,
+    pub(super) coming: Coming,
+    pub(super) model: Model,
+    samples: Samples,
+    record: Record,
+    begin_ns: u64,
+    begin_cpu_ns: u64,
+    ends: bool,
+    stop_when_broken: bool,
+    /// Who is to be logged on.
+    wanted: BTreeSet<u32>,
+    /// Who logs on again, and when.
+    again: BTreeMap<u32, u64>,
+    faults: BTreeMap<Kind, u64>,
+    failures: Vec<String>,
+    next_ms: [u64; 4],
+    progress: bool,
+    most_rss_kib: f64,
+}
+
+impl State {
+    pub(super) fn new(plex: Plex, swarms: Swarms, orders: &Orders) -> Result<Self, String> {
+        let plan = orders.plan.clone();
+        let layout = plan.layout()?;
+        let plex = Arc::new(Mutex::new(plex));
+        Ok(Self {
+            coming: Coming::new(&plan.faults, &plex),
+            plex,
+            swarms,
+            workstation: layout.workstation.clone(),
+            orders: plan.settings.orders().peekable(),
+            model: Model::new(layout),
+            samples: Samples::new(plan.settings.users, plan.settings.rate),
+            record: Record::create(&orders.out).map_err(|e| format!("{}: {e}", orders.out.display()))?,
+            begin_ns: monotonic_ns(),
+            begin_cpu_ns: sample::own_processor_ns(),
+            ends: false,
+            stop_when_broken: orders.stop_when_broken,
+            wanted: BTreeSet::new(),
+            again: BTreeMap::new(),
+            faults: BTreeMap::new(),
+            failures: Vec::new(),
+            next_ms: [SAMPLE_MS, VCRT_MS, SNAPSHOT_MS, SAY_MS],
+            progress: orders.progress,
+            most_rss_kib: 0.0,
+            plan,
+        })
+    }
+
+    /// Has its time passed, or is it not worth going on?
+    pub(super) fn is_over(&mut self) -> bool {
+        self.is_broken() || (self.now_ms() >= self.plan.settings.duration_ms && self.orders.peek().is_none())
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.stop_when_broken && !self.model.violations().is_empty()
+    }
+
+    fn now_ms(&self) -> u64 {
+        ms_since(self.begin_ns)
+    }
+
+    /// When something is due, in milliseconds from the beginning.
+    pub(super) fn due_ms(&mut self) -> u64 {
+        let order = self.orders.peek().map_or(u64::MAX, |order| order.at_ms);
+        order.min(self.coming.due_ms())
+    }
+
+    /// Carries out what is due, and looks at what is to be looked at.
+    pub(super) async fn go_on(&mut self) -> Result<(), String> {
+        let now = self.now_ms();
+        while let Some(order) = self.orders.next_if(|order| order.at_ms <= now) {
+            self.order(order.what);
+        }
+        for (id, fault) in self.coming.begin(now) {
+            *self.faults.entry(fault.kind()).or_insert(0) += 1;
+            self.note(json!({"t_ns": monotonic_ns(), "fault": id, "begins": fault}))?;
+            self.model.feed(monotonic_ns(), Fact::FaultBegan(id, fault.clone()));
+            if let Fault::Crash { lpar } = &fault {
+                self.model.feed(monotonic_ns(), Fact::JobsGone(lpar.clone()));
+                self.swarms.gone(lpar);
+            }
+            self.coming.apply(id, fault);
+        }
+        self.coming.heal(now);
+        self.look().await
+    }
+
+    fn order(&mut self, what: What) {
+        let t_ns = monotonic_ns();
+        match what {
+            What::Logon { user } => {
+                self.wanted.insert(user);
+                self.log_on(user);
+            }
+            What::Logoff { user } => {
+                self.wanted.remove(&user);
+                self.again.remove(&user);
+                self.model.feed(t_ns, Fact::LogoffOrdered(user));
+                self.swarms.order(&self.workstation, &format!("logoff {}", user_id(user)));
+            }
+            What::Job { number, user, lpar } => {
+                let lpar = self.plan.settings.lpars[lpar].clone();
+                let order = format!("job {} {}", job_name(number), user_id(user));
+                // An LPAR that is down takes no jobs.
+                if self.swarms.order(&lpar, &order) {
+                    self.model.feed(t_ns, Fact::JobOrdered { number, user, lpar });
+                }
+            }
+        }
+    }
+
+    fn log_on(&mut self, user: u32) {
+        self.model.feed(monotonic_ns(), Fact::LogonOrdered(user));
+        self.swarms.order(&self.workstation, &format!("logon {}", user_id(user)));
+    }
+
+    /// Swarms have said something.
+    pub(super) fn hear(&mut self, events: impl Iterator<Item = Event>) -> Result<(), String> {
+        for event in events {
+            self.note(&event)?;
+            let Some(fact) = fact(&event) else { continue };
+            if let Fact::UserLost(user, _) = &fact
+                && self.wanted.contains(user)
+            {
+                self.again.insert(*user, self.now_ms() + LOGON_AGAIN_MS);
+            }
+            self.model.feed(event.t_ns, fact);
+        }
+        Ok(())
+    }
+
+    /// A fault was brought about or healed, or was not.
+    pub(super) async fn fault_done(&mut self, done: Done) {
+        let Done { id, fault, act, result } = done;
+        if let Fault::Crash { lpar } = &fault {
+            self.came_or_went(lpar, matches!(act, Act::Heal) && result.is_ok()).await;
+        }
+        if let Err(why) = &result {
+            self.failures.push(format!("{fault}: {why}"));
+        }
+        let is_over = matches!(act, Act::Heal) || result.is_err() || fault.kind() == Kind::Reset;
+        if is_over {
+            let _ = self.record.event(&json!({"t_ns": monotonic_ns(), "fault": id, "healed": fault}));
+            self.model.feed(monotonic_ns(), Fact::FaultHealed(id));
+            self.coming.over(id);
+        }
+    }
+
+    /// An LPAR has crashed, or is up again: who owns the DVIPA now? Its jobs were gone with it.
+    async fn came_or_went(&mut self, lpar: &str, is_up: bool) {
+        let plex = Arc::clone(&self.plex);
+        let plex = plex.lock().await;
+        self.ask_owner(&plex).await;
+        if is_up && let Err(e) = self.swarms.start_jobs(&plex, lpar, self.plan.patience_ms).await {
+            self.failures.push(format!("{JOBS} on {lpar} after its IPL: {e}"));
+        }
+    }
+
+    /// Tells the model who owns the DVIPA.
+    async fn ask_owner(&mut self, plex: &Plex) -> Option<LparIndex> {
+        let owner = plex.distribution.owner(plex.sysplex.dvipas.first()?.address).await.ok()??;
+        let lpar = plex.sysplex.lpar(owner)?;
+        self.model.feed(monotonic_ns(), Fact::OwnerIs(lpar.name.clone()));
+        Some(owner)
+    }
+
+    /// Time has passed: the model, samples, snapshots, the line.
+    pub(super) async fn look(&mut self) -> Result<(), String> {
+        let (now, t_ns) = (self.now_ms(), monotonic_ns());
+        self.model.tick(t_ns);
+        let again: Vec<u32> = self.again.iter().filter(|(_, due)| **due <= now).map(|(user, _)| *user).collect();
+        for user in again {
+            self.again.remove(&user);
+            if !self.ends {
+                self.log_on(user);
+            }
+        }
+        let seldom = if self.progress && std::io::stderr().is_terminal() { SAY_MS } else { SAY_SELDOM_MS };
+        let every = [SAMPLE_MS, VCRT_MS, SNAPSHOT_MS, seldom];
+        let mut due: [bool; 4] = std::array::from_fn(|at| now >= self.next_ms[at]);
+        // The table is looked at together with the processes.
+        due[1] &= due[0];
+        for at in 0..4 {
+            if due[at] {
+                self.next_ms[at] = now + every[at];
+            }
+        }
+        if due[0] {
+            self.sample(now, due[1]).await;
+        }
+        if due[2] {
+            let (line, summary) = (self.now(), self.summary(false));
+            let line = json!({"t_ms": now, "reached": line.reached, "excused": line.excused, "open": line.open,
+                "users": line.users, "faults": line.faults, "standing": line.standing, "cpu_percent": line.cpu_percent,
+                "rss_mib": line.rss_mib, "vcrt": self.samples.vcrt(), "p99_us": line.p99_us, "violations": line.violations});
+            self.record.snapshot(&line, &summary).map_err(|e| format!("the evidence: {e}"))?;
+        }
+        if due[3] && self.progress {
+            say(&self.now());
+        }
+        Ok(())
+    }
+
+    async fn sample(&mut self, now: u64, vcrt: bool) {
+        self.most_rss_kib = self.most_rss_kib.max(sample::own_rss_kib());
+        // While a fault comes or goes there is nothing to be seen that would count.
+        let plex = Arc::clone(&self.plex);
+        let Ok(plex) = plex.try_lock() else { return };
+        self.samples.take(now, &plex, &self.swarms);
+        if !vcrt {
+            return;
+        }
+        let Some(owner) = self.ask_owner(&plex).await else { return };
+        let name = plex.sysplex.lpar(owner).map(|lpar| lpar.name.clone()).unwrap_or_default();
+        if let Ok(entries) = plex.distribution.vcrt(owner).await {
+            self.samples.add_vcrt(now, &name, entries.len());
+        }
+    }
+
+    pub(super) fn begin_to_end(&mut self) {
+        self.ends = true;
+        self.coming.end();
+    }
+
+    /// Has everything ended that has begun?
+    pub(super) fn is_quiet(&self) -> bool {
+        self.model.open() == 0 && self.coming.standing.is_empty()
+    }
+
+    /// Drains all swarms; how many there are.
+    pub(super) fn drain(&mut self) -> usize {
+        for user in std::mem::take(&mut self.wanted) {
+            self.model.feed(monotonic_ns(), Fact::LogoffOrdered(user));
+        }
+        let hosts: Vec<String> = self.swarms.hosts().map(str::to_owned).collect();
+        hosts.iter().filter(|host| self.swarms.order(host, "drain")).count()
+    }
+
+    pub(super) fn failed(&mut self, why: String) {
+        self.failures.push(why);
+    }
+
+    pub(super) async fn finish(mut self) -> Result<Summary, String> {
+        if !self.is_broken() {
+            self.model.finish(monotonic_ns());
+        }
+        let finished = !self.is_broken();
+        let summary = self.summary(finished);
+        if self.progress {
+            say(&self.now());
+            if std::io::stderr().is_terminal() {
+                crate::note!();
+            }
+        }
+        self.record
+            .snapshot(&json!({"t_ms": self.now_ms(), "finished": finished}), &summary)
+            .map_err(|e| e.to_string())?;
+        Ok(summary)
+    }
+
+    fn note(&mut self, what: impl serde::Serialize) -> Result<(), String> {
+        self.record.event(&what).map_err(|e| format!("the evidence: {e}"))
+    }
+
+    fn cpu_percent(&self) -> f64 {
+        let used = sample::own_processor_ns().saturating_sub(self.begin_cpu_ns);
+        used as f64 * 100.0 / monotonic_ns().saturating_sub(self.begin_ns).max(1) as f64
+    }
+
+    fn now(&self) -> Now {
+        let (counts, ran_ms) = (self.model.counts(), self.now_ms());
+        Now {
+            ran_ms,
+            of_ms: self.plan.settings.duration_ms,
+            reached: counts.reached,
+            excused: counts.excused,
+            open: self.model.open(),
+            users: self.model.users_on(),
+            per_s: counts.reached as f64 * 1e3 / ran_ms.max(1) as f64,
+            p99_us: self.model.handoffs().quantile(990),
+            faults: self.faults.values().sum(),
+            standing: self.coming.standing.iter().map(|standing| standing.fault.to_string()).collect(),
+            violations: counts.violations,
+            cpu_percent: self.cpu_percent(),
+            rss_mib: sample::own_rss_kib() / 1024.0,
+        }
+    }
+
+    fn summary(&self, finished: bool) -> Summary {
+        let (counts, ran_ms, handoffs) = (self.model.counts().clone(), self.now_ms(), self.model.handoffs());
+        Summary {
+            ran_ms,
+            finished,
+            per_s: counts.reached as f64 * 1e3 / ran_ms.max(1) as f64,
+            counts,
+            p50_us: handoffs.quantile(500),
+            p99_us: handoffs.quantile(990),
+            p999_us: handoffs.quantile(999),
+            faults: self.faults.clone(),
+            faults_failed: self.failures.clone(),
+            grown: self.samples.grown(ran_ms),
+            violations: self.model.violations().to_vec(),
+            orchestrator_cpu_percent: self.cpu_percent(),
+            orchestrator_rss_mib: self.most_rss_kib / 1024.0,
+            shrunk: None,
+        }
+    }
+}
+
+/// On a terminal one line is written over the other.
+fn say(now: &Now) {
+    use std::io::Write as _;
+    let line = text::line(now);
+    if std::io::stderr().is_terminal() {
+        let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
+    } else {
+        crate::note!("{line}");
+    }
+}

@@ -1,0 +1,20 @@
+//! `lab soak`: a sysplex under load and faults for a long time, judged all along by a model of what must be true (crate `soak`).
+//!
+//! - [`cli`]: what is asked for, and the attempts that it takes.
+//! - [`plan`]: an attempt as a file, for replay.
+//! - [`director`]: one attempt in its realm: orders go out, events come in.
+//! - [`swarms`]: the processes that play users and jobs.
+//! - [`faults`]: faults are brought about and healed.
+//! - [`sample`]: what the kernel shows of memory, descriptors, threads, sockets and tables.
+//! - [`record`]: bounded evidence on disk. [`text`]: the figures for a person.
+
+mod cli;
+mod director;
+mod faults;
+mod plan;
+mod record;
+mod sample;
+mod swarms;
+mod text;
+
+pub(crate) use cli::{EXAMPLES, Soak, main};
