@@ -164,11 +164,12 @@ struct Output {
 
 impl Output {
     fn line(&mut self, text: &str) {
-        if let Some(file) = &mut self.file {
-            file.line(text);
-        }
         let (system, task) = (self.system.clone(), self.task.clone());
-        self.logs.add(Line { t_ns: evidence::monotonic_ns(), system, task, text: text.to_owned() });
+        let line = Line { t_ns: evidence::monotonic_ns(), system, task, text: text.to_owned() };
+        if let Some(file) = &mut self.file {
+            file.line(&line);
+        }
+        self.logs.add(line);
     }
 }
 
