@@ -491,4 +491,20 @@ pub enum What {
         /// Longest time without a byte in a running transfer, in microseconds; 0 when there was none.
         longest_silence_us: u64,
     },
+
+    // ---- the lab ----
+    /// A fault was brought about, and was seen to bite.
+    FaultBegan {
+        /// Its name.
+        name: String,
+        /// What it is, in one sentence.
+        what: String,
+    },
+    /// A fault was healed, and was seen to be gone.
+    FaultHealed {
+        /// Its name.
+        name: String,
+        /// What it was, in one sentence.
+        what: String,
+    },
 }

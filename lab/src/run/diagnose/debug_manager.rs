@@ -28,7 +28,10 @@ impl<'a> DebugManager<'a> {
             StartedTask::DebugManager { name, client, host, hub, tls, .. } => {
                 Some(Self { lpar, task: name, host: *host, client: *client, hub: *hub, tls: *tls })
             }
-            StartedTask::Rsed { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
+            StartedTask::Rsed { .. }
+            | StartedTask::Server { .. }
+            | StartedTask::WrongParm { .. }
+            | StartedTask::Command { .. } => None,
         })
     }
 }
