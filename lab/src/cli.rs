@@ -9,7 +9,7 @@ use crate::backends::{self, Choice};
 use crate::run::result::{ScenarioResult, Verdict};
 use crate::run::{self, Options, RunError};
 use crate::scenario::{self, Scenario};
-use crate::{bench, check, diagnose, doctor, exit, manual, output, programs, report, site, soak, up};
+use crate::{bench, check, diagnose, doctor, exit, manual, needs, output, programs, report, site, soak, up};
 
 /// A z/OS sysplex with a distributed DVIPA and Debug Manager, on one Linux machine and without touching its network.
 ///
@@ -222,7 +222,7 @@ fn run_scenarios(arguments: &Run) -> u8 {
         keep: arguments.keep,
         progress: true,
     };
-    let (mut results, mut printed) = (Vec::new(), true);
+    let (mut results, mut printed, mut lacking) = (Vec::new(), true, 0);
     for (backend, why) in &chosen.skipped {
         crate::note!("skipped: {} on {}: {why}", all.len(), backend.name);
         for scenario in &all {
@@ -240,6 +240,14 @@ fn run_scenarios(arguments: &Run) -> u8 {
             results.push(result);
             continue;
         }
+        if let Some(why) = needs::of_scenario(scenario) {
+            crate::note!("skipped: {} on {}: {why}", scenario.name, backend.name);
+            let result = ScenarioResult::skipped(&scenario.name, backend.name, &why);
+            printed &= print(&result, arguments.json);
+            results.push(result);
+            lacking += 1;
+            continue;
+        }
         match run::run(scenario, backend, &options) {
             Ok(result) => {
                 // It was never up: because of the kernel, or of the lab?
@@ -248,6 +256,7 @@ fn run_scenarios(arguments: &Run) -> u8 {
                     return cannot_run(&why);
                 }
                 printed &= print(&result, arguments.json);
+                lacking += usize::from(result.verdict == Verdict::Skipped);
                 results.push(result);
             }
             Err(RunError::Out { path, error }) => {
@@ -263,6 +272,9 @@ fn run_scenarios(arguments: &Run) -> u8 {
     if let Err(why) = tell_ci(arguments, &scenarios, &results) {
         crate::note!("error: {why}");
         return exit::BAD_INPUT;
+    }
+    if lacking > 0 && lacking == results.len() {
+        return cannot_run("nothing of what was asked for can be run here");
     }
     let all_passed = results.iter().all(|result| matches!(result.verdict, Verdict::Passed | Verdict::Skipped));
     if all_passed && printed { exit::PASSED } else { exit::FAILED }

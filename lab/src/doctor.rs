@@ -174,7 +174,7 @@ pub(crate) fn ipvs() -> Result<String, Trouble> {
         .map_err(|seen| trouble(seen, remedy))
 }
 
-fn netem() -> Result<String, Trouble> {
+pub(crate) fn netem() -> Result<String, Trouble> {
     let remedy =
         "sudo modprobe sch_netem; where the kernel has no such module, a virtual machine with a distribution's kernel";
     run_tool("tc", &["qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"], "")

@@ -3,6 +3,7 @@
 //! - [`scenario`]: what happens and what must be seen, from a TOML file.
 //! - [`plex`]: a sysplex that runs.
 //! - [`netstat`]: what the kernels show, as NETSTAT lays it out.
+//! - [`needs`]: what this machine must have for a scenario.
 //! - [`operator`]: what an operator's command means in a sysplex.
 //! - [`up`]: a sysplex that stays up, and the commands that speak to it.
 //! - [`run`]: a scenario in a sysplex: the nine steps, the evidence, the verdict.
@@ -37,6 +38,7 @@ mod diagnose;
 pub mod doctor;
 pub mod exit;
 mod manual;
+pub mod needs;
 pub mod netstat;
 pub mod operator;
 pub mod output;

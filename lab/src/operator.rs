@@ -79,11 +79,9 @@ pub fn modify(sysplex: &Sysplex, system: &str, command: &str) -> Result<(String,
         StartedTask::DebugManager { .. } | StartedTask::WrongParm { .. } => {
             Ok((lpar.name.clone(), tasks::operator(&format!("F {operands}"))))
         }
-        StartedTask::Rsed { .. } | StartedTask::Server { .. } => Err(Refusal::failed(format!(
-            "{} on {} takes no MODIFY commands here; only a Debug Manager does",
-            task.name(),
-            lpar.name
-        ))),
+        StartedTask::Rsed { .. } | StartedTask::Server { .. } | StartedTask::Command { .. } => Err(Refusal::failed(
+            format!("{} on {} takes no MODIFY commands here; only a Debug Manager does", task.name(), lpar.name),
+        )),
     }
 }
 

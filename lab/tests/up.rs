@@ -25,13 +25,14 @@ type Test = fn() -> Tested;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 17] = [
+    let tests: [(&str, Test); 18] = [
         ("up_is_listed_and_down_leaves_nothing", up_is_listed_and_down_leaves_nothing),
         ("it_holds_nothing_of_who_started_it", it_holds_nothing_of_who_started_it),
         ("exec_is_as_if_it_were_here", exec_is_as_if_it_were_here),
         ("exec_passes_signals_on", exec_passes_signals_on),
         ("vary_moves_the_dvipa", vary_moves_the_dvipa),
         ("modify_reaches_debug_manager", modify_reaches_debug_manager),
+        ("fault_breaks_and_heals", fault_breaks_and_heals),
         ("two_at_once_and_a_name_in_use", two_at_once_and_a_name_in_use),
         ("killed_it_leaves_nothing", killed_it_leaves_nothing),
         ("sigterm_takes_it_down", sigterm_takes_it_down),
@@ -152,6 +153,26 @@ fn modify_reaches_debug_manager() -> Tested {
     expect(&kept.run("modify", &["LPAR2", "DBGMGR,APPL=DBM,X"])?, 1, &["`X` was found"])?;
     expect(&kept.run("modify", &["LPAR2", "DBGMRG,APPL=DBM,D,U"])?, 2, &["RSED, DBGMGR", "did you mean `DBGMGR`?"])?;
     expect(&kept.run("modify", &["LPAR2", "RSED,APPL=DBM,D,U"])?, 1, &["RSED on LPAR2 takes no MODIFY"])
+}
+
+fn fault_breaks_and_heals() -> Tested {
+    let kept = Kept::up()?;
+    let reaches = || kept.run("exec", &["LPAR1", "--", "timeout", "1", "bash", "-c", "exec 3<>/dev/tcp/9.9.9.2/4035"]);
+    expect(&reaches()?, 0, &[])?;
+    expect(&kept.run("fault", &["ls"])?, 0, &["nothing is wrong"])?;
+    let split = ["partition", "between=LPAR1", "and=LPAR2", "segment=xcf", "name=SPLIT"];
+    expect(&kept.run("fault", &split)?, 0, &["XCF is parted between LPAR1 and LPAR2", "packets were taken away"])?;
+    expect(&kept.run("fault", &["ls"])?, 0, &["SPLIT: XCF is parted"])?;
+    expect(&reaches()?, 124, &[])?;
+    expect(&kept.run("fault", &["heal", "SPLIT"])?, 0, &["both sides reach each other"])?;
+    expect(&reaches()?, 0, &[])?;
+    expect(&kept.run("fault", &["heal", "SPLIT"])?, 2, &["no fault named SPLIT stands"])?;
+    expect(&kept.run("fault", &["crash", "lpar=LPAR2", "name=DOWN"])?, 0, &["no task of LPAR2 runs"])?;
+    expect(&kept.run("fault", &["kill", "task=RSED", "on=LPAR2"])?, 2, &["no task RSED runs on LPAR2"])?;
+    expect(&kept.run("fault", &["heal", "DOWN"])?, 0, &["its started tasks are ready"])?;
+    expect(&reaches()?, 0, &[])?;
+    expect(&run(&["ls"])?, 0, &["4 up"])?;
+    expect(&kept.run("fault", &["lnk", "of=LPAR1"])?, 2, &["unknown key `lnk`"])
 }
 
 fn two_at_once_and_a_name_in_use() -> Tested {

@@ -201,7 +201,11 @@ fn another_user_id_is_refused_whatever_it_shows() {
         // A program that everybody may run.
         let copy = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempfile();
         let copy = copy.expect("temp file").into_temp_path();
-        std::fs::copy(std::env::current_exe().expect("this test"), &copy).expect("copy");
+        // By another process: one that forks meanwhile, for another test of this program, would hold the file open for writing, and
+        // what is being written cannot be run.
+        let this = std::env::current_exe().expect("this test");
+        let copied = Command::new("cp").arg("--no-preserve=mode").args([this.as_path(), &copy]).status().expect("cp");
+        assert!(copied.success(), "cp: {copied}");
         let out = Command::new(&*copy)
             .args(["--ignored", "--exact", "--nocapture", "inside_says_what_it_was_given"])
             .env("STRANGER_PORT", host.to_string())

@@ -21,6 +21,10 @@ pub trait Backend {
         Vec::new()
     }
 
+    /// What makes the kernel of an LPAR forget all that this backend has ever told it: an IPL. `prepared`: it has run
+    /// [`Backend::prepare`].
+    fn clear(&self, prepared: bool) -> Vec<Script>;
+
     /// What makes the kernel follow `next`. `previous` is what the kernel follows now: what is the same in both is left
     /// alone, its state too (where a round robin stands). Without it, everything of this backend is set anew, whatever was
     /// there. Connections in the VCRT stay in both cases, and `connections` come into it: those that a new owner takes over.

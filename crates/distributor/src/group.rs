@@ -107,6 +107,15 @@ impl Group {
         self.settle()
     }
 
+    /// An LPAR comes up again, and joins the group: as after an IPL, whatever operators have asked there before.
+    pub fn ipl(&mut self, lpar: LparIndex) -> Vec<Message> {
+        self.up.insert(lpar);
+        self.left.remove(&lpar);
+        self.deactivated.retain(|(_, of)| *of != lpar);
+        self.state.quiesced.remove(&lpar);
+        self.settle()
+    }
+
     /// An operator's command on one system.
     ///
     /// # Errors
@@ -259,6 +268,11 @@ impl Group {
             StartedTask::Rsed { port, .. } => BTreeSet::from([*port]),
             StartedTask::Server { ports, .. } => ports.iter().copied().collect(),
             StartedTask::WrongParm { .. } => BTreeSet::new(),
+            // What it is known by; other ports that it may have are not in the topology.
+            StartedTask::Command { command, .. } => match command.ready {
+                sysplex::Ready::Port(port) => BTreeSet::from([port]),
+                _ => BTreeSet::new(),
+            },
         })
     }
 

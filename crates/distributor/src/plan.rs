@@ -233,7 +233,10 @@ fn wlm(lpar: &Lpar, method: Method, port: u16) -> u8 {
 fn rse_ports(task: &StartedTask) -> Option<std::ops::Range<u16>> {
     match task {
         StartedTask::Rsed { port_range, .. } => port_range.clone(),
-        StartedTask::DebugManager { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
+        StartedTask::DebugManager { .. }
+        | StartedTask::Server { .. }
+        | StartedTask::WrongParm { .. }
+        | StartedTask::Command { .. } => None,
     }
 }
 

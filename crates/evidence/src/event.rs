@@ -529,4 +529,19 @@ pub enum What {
         /// Sessions that it had to give up.
         left: u64,
     },
+    // ---- the lab ----
+    /// A fault was brought about, and was seen to bite.
+    FaultBegan {
+        /// Its name.
+        name: String,
+        /// What it is, in one sentence.
+        what: String,
+    },
+    /// A fault was healed, and was seen to be gone.
+    FaultHealed {
+        /// Its name.
+        name: String,
+        /// What it was, in one sentence.
+        what: String,
+    },
 }

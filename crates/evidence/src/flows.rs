@@ -66,7 +66,8 @@ pub struct Flows {
 impl Flows {
     /// Takes in one Ethernet frame; what is not TCP is passed over.
     pub fn add(&mut self, system: &str, interface: &str, direction: Direction, t_ns: u64, frame: &[u8]) {
-        let Some((source, destination, tcp)) = parse(frame) else { return };
+        let Some(tcp) = TcpPacket::of(frame) else { return };
+        let (source, destination) = (tcp.source, tcp.destination);
         let key = FlowKey { system: system.into(), interface: interface.into(), direction, source, destination };
         if self.seen.len() >= MOST && !self.seen.contains_key(&key) {
             self.overflowed = true;
@@ -75,7 +76,7 @@ impl Flows {
         let new = FlowSeen { packets: 0, payload: 0, syn: 0, syn_ack: 0, rst: 0, first_ns: t_ns, last_ns: t_ns };
         let seen = self.seen.entry(key).or_insert(new);
         seen.packets += 1;
-        seen.payload += tcp.payload;
+        seen.payload += tcp.payload as u64;
         seen.syn += u64::from(tcp.syn && !tcp.ack);
         seen.syn_ack += u64::from(tcp.syn && tcp.ack);
         seen.rst += u64::from(tcp.rst);
@@ -98,25 +99,48 @@ impl Flows {
     }
 }
 
-struct Tcp {
-    syn: bool,
-    ack: bool,
-    rst: bool,
-    payload: u64,
+/// A TCP packet, as far as the lab looks into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpPacket {
+    /// Source address.
+    pub source: SocketAddr,
+    /// Destination address.
+    pub destination: SocketAddr,
+    /// SYN.
+    pub syn: bool,
+    /// FIN.
+    pub fin: bool,
+    /// RST.
+    pub rst: bool,
+    /// PSH.
+    pub psh: bool,
+    /// ACK.
+    pub ack: bool,
+    /// Bytes of payload.
+    pub payload: usize,
 }
 
-fn parse(frame: &[u8]) -> Option<(SocketAddr, SocketAddr, Tcp)> {
-    let packet = SlicedPacket::from_ethernet(frame).ok()?;
-    let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { return None };
-    let (from, to): (IpAddr, IpAddr) = match &packet.net {
-        Some(NetSlice::Ipv4(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
-        Some(NetSlice::Ipv6(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
-        _ => return None,
-    };
-    let source = SocketAddr::new(from, tcp.source_port());
-    let destination = SocketAddr::new(to, tcp.destination_port());
-    let payload = tcp.payload().len() as u64;
-    Some((source, destination, Tcp { syn: tcp.syn(), ack: tcp.ack(), rst: tcp.rst(), payload }))
+impl TcpPacket {
+    /// The packet in an Ethernet frame; nothing when that is no TCP.
+    pub fn of(frame: &[u8]) -> Option<Self> {
+        let packet = SlicedPacket::from_ethernet(frame).ok()?;
+        let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { return None };
+        let (from, to): (IpAddr, IpAddr) = match &packet.net {
+            Some(NetSlice::Ipv4(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
+            Some(NetSlice::Ipv6(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
+            _ => return None,
+        };
+        Some(Self {
+            source: SocketAddr::new(from, tcp.source_port()),
+            destination: SocketAddr::new(to, tcp.destination_port()),
+            syn: tcp.syn(),
+            fin: tcp.fin(),
+            rst: tcp.rst(),
+            psh: tcp.psh(),
+            ack: tcp.ack(),
+            payload: tcp.payload().len(),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,6 @@ pub use capture::{Recorder, Tap, record};
 pub use clock::monotonic_ns;
 pub use emitter::{EVENTS_ENV, Emitter, TASK_ENV};
 pub use event::{Event, HubState, Refusal, What};
-pub use flows::{Direction, FlowKey, FlowSeen, Flows};
+pub use flows::{Direction, FlowKey, FlowSeen, Flows, TcpPacket};
 pub use owner::ConnectionOwners;
 pub use sockets::{SocketView, TcpSocket, TcpState, socket_holders};

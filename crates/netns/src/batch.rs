@@ -125,6 +125,11 @@ impl Batch {
         self.push(format!("link {index} down"), 0, RouteNetlinkMessage::SetLink(message));
     }
 
+    /// Takes a link away, and with it the other end of its pair.
+    pub fn remove_link(&mut self, index: u32) {
+        self.push(format!("remove link {index}"), 0, RouteNetlinkMessage::DelLink(link(index, false, vec![])));
+    }
+
     /// Settings of a link.
     pub fn link_conf(&mut self, conf: &LinkConf) {
         const IFLA_AF_SPEC: u16 = 26;

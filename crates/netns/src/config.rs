@@ -88,6 +88,14 @@ impl NetConfig {
         Ok(())
     }
 
+    /// Does all the rest in the calling thread's namespace.
+    ///
+    /// # Errors
+    /// The first request that the kernel refused.
+    pub fn commit(&self) -> io::Result<()> {
+        self.requests().commit(&mut Batch::socket()?).map_err(io::Error::other)
+    }
+
     /// All the rest, to be committed to a socket of the host's namespace.
     pub(crate) fn requests(&self) -> Batch {
         let mut batch = Batch::default();

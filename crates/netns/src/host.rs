@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,14 +41,14 @@ pub enum HostError {
 }
 
 /// The realm, as the director sees it. The calling process's own network namespace is the fabric.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Network {
-    keeper: OwnedFd,
+    keeper: Arc<OwnedFd>,
 }
 
 impl Network {
     pub(crate) fn new(keeper: OwnedFd) -> Self {
-        Self { keeper }
+        Self { keeper: Arc::new(keeper) }
     }
 
     /// Begins to make hosts, all at the same time. Each is there when it has been given its network ([`Making::next`]). Needs a
@@ -59,7 +60,7 @@ impl Network {
         let mut coming = VecDeque::new();
         for spec in specs {
             let (ours, theirs) = sock::pair()?;
-            sock::send(&self.keeper, &Create { spec: spec.clone() }, &[theirs.as_fd()])?;
+            sock::send(&*self.keeper, &Create { spec: spec.clone() }, &[theirs.as_fd()])?;
             coming.push_back((spec.name, ours));
         }
         Ok(Making { keeper: &self.keeper, coming })
@@ -150,6 +151,8 @@ pub struct Host {
     pub init: i32,
     netns: NetNs,
     moved_in: OnceCell<()>,
+    /// What the environment of every task has beside its own.
+    environment: Mutex<Vec<(String, String)>>,
     /// A SEQPACKET socket, of which `UnixStream` only waits for readiness; messages go through [`sock`].
     control: Arc<UnixStream>,
     waiting: Arc<Mutex<VecDeque<oneshot::Sender<Answer>>>>,
@@ -163,7 +166,16 @@ impl Host {
         let waiting = Arc::default();
         let (exit_sender, exits) = mpsc::unbounded_channel();
         tokio::spawn(listen(Arc::clone(&control), Arc::clone(&waiting), exit_sender));
-        Ok(Self { name, init, netns, moved_in: OnceCell::new(), control, waiting, exits: Some(exits) })
+        Ok(Self {
+            name,
+            init,
+            netns,
+            moved_in: OnceCell::new(),
+            environment: Mutex::default(),
+            control,
+            waiting,
+            exits: Some(exits),
+        })
     }
 
     /// The host's network namespace.
@@ -176,14 +188,34 @@ impl Host {
         self.exits.take()
     }
 
+    /// Waits until the host has its own `/run` and `/tmp`, which it has from its first task on at the latest.
+    ///
+    /// # Errors
+    /// When they cannot be made, or the host is down.
+    pub async fn move_in(&self) -> Result<(), HostError> {
+        let move_in = || async { self.ask(&ToInit::MoveIn, &[self.netns.as_fd()]).await.map(drop) };
+        self.moved_in.get_or_try_init(move_in).await.map(|_| ())
+    }
+
+    /// What the environment of every task that is started from now on has beside its own.
+    pub fn set_environment(&self, environment: Vec<(String, String)>) {
+        *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = environment;
+    }
+
+    /// Where the caller sees a file of the host.
+    pub fn path(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{file}", self.init))
+    }
+
     /// Starts a task.
     ///
     /// # Errors
     /// When the program cannot be started, or the host is down.
     pub async fn spawn(&self, task: Task) -> Result<Running, HostError> {
-        let move_in = || async { self.ask(&ToInit::MoveIn, &[self.netns.as_fd()]).await.map(drop) };
-        self.moved_in.get_or_try_init(move_in).await?;
-        let request = ToInit::Spawn { argv: task.argv, env: task.env, events_env: task.events_env };
+        self.move_in().await?;
+        let mut env = task.env;
+        env.extend(self.environment.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        let request = ToInit::Spawn { argv: task.argv, env, events_env: task.events_env };
         let fds = [task.stdin.as_fd(), task.stdout.as_fd(), task.stderr.as_fd(), task.events.as_fd()];
         let (answer, fds) = self.ask(&request, &fds).await?;
         match (answer, fds.into_iter().next()) {

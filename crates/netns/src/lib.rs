@@ -19,6 +19,8 @@
 mod background;
 mod batch;
 mod config;
+mod destroy;
+mod forget;
 mod host;
 mod init;
 mod inside;
@@ -34,10 +36,12 @@ mod wire;
 pub use background::{Side, go_to_background};
 pub use batch::{Batch, NetlinkError, Veth};
 pub use config::{LinkConf, NetConfig, Route, Rule};
+pub use destroy::reset_connections;
+pub use forget::forget_routing;
 pub use host::{Exit, Host, HostError, Making, Network, Running, Task};
 pub use inside::{NetNs, inside};
 pub use keeper::HostSpec;
-pub use read::{Address, Gateway, Neighbour, Reach, addresses, gateways, neighbours};
+pub use read::{Address, Gateway, Neighbour, Reach, addresses, carriers, gateways, neighbours};
 pub use wire::Wirer;
 
 /// Where every host sees the directory of the lab's own programs.

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage};
 use netlink_sys::Socket;
@@ -48,6 +49,20 @@ pub fn addresses() -> io::Result<Vec<Address>> {
     })?;
     found.sort();
     Ok(found)
+}
+
+/// The indexes of the links in the calling thread's network namespace whose other end is there.
+///
+/// # Errors
+/// When the kernel refuses the question, or its list changes so often that it cannot be read.
+pub fn carriers() -> io::Result<Vec<u32>> {
+    dump(&RouteNetlinkMessage::GetLink(LinkMessage::default()), |message| match message {
+        RouteNetlinkMessage::NewLink(message) => {
+            let has = message.attributes.iter().any(|attribute| matches!(attribute, LinkAttribute::Carrier(1)));
+            has.then_some(message.header.index)
+        }
+        _ => None,
+    })
 }
 
 /// All routes to any destination by a gateway in the calling thread's network namespace, of IPv4 and IPv6, by table.
@@ -145,7 +160,10 @@ fn gateway(message: &RouteMessage) -> Option<Gateway> {
 }
 
 /// One whole dump.
-fn dump<T>(question: &RouteNetlinkMessage, pick: impl Fn(RouteNetlinkMessage) -> Option<T>) -> io::Result<Vec<T>> {
+pub(crate) fn dump<T>(
+    question: &RouteNetlinkMessage,
+    pick: impl Fn(RouteNetlinkMessage) -> Option<T>,
+) -> io::Result<Vec<T>> {
     for _ in 0..READINGS {
         // A new socket each time: what is left of an interrupted dump goes with the old one.
         let socket = Batch::socket()?;

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use netns::{
-    Address, Batch, Gateway, Host, HostSpec, NetConfig, NetNs, Network, Route, Task, Veth, Wirer, inside, realm,
+    Address, Batch, Gateway, Host, HostSpec, NetConfig, NetNs, Network, Route, Rule, Task, Veth, Wirer, inside, realm,
 };
 
 const CASE: &str = "NETNS_TEST_CASE";
@@ -27,6 +27,8 @@ fn main() {
         "what_was_made_is_read",
         "a_task_is_started_and_reaped",
         "a_refused_request_names_itself",
+        "links_and_connections_break",
+        "a_host_forgets_its_routing",
         "nothing_outlives_a_kill",
     ];
     let trials = trials.map(|name| {
@@ -92,6 +94,8 @@ fn run_case(case: &str) -> i32 {
                     "what_was_made_is_read" => what_was_made_is_read(&network).await,
                     "a_task_is_started_and_reaped" => a_task_is_started_and_reaped(&network).await,
                     "a_refused_request_names_itself" => a_refused_request_names_itself(&network).await,
+                    "links_and_connections_break" => links_and_connections_break(&network).await,
+                    "a_host_forgets_its_routing" => a_host_forgets_its_routing(&network).await,
                     "wait_forever" => wait_forever(&network).await,
                     other => panic!("no case `{other}`"),
                 }
@@ -235,6 +239,54 @@ async fn a_refused_request_names_itself(_: &Network) {
     wirer.wire(links, NetConfig::default());
     let message = wirer.next().await.expect_err("no bridge 77").to_string();
     assert!(message.starts_with("veth x - lan0: "), "{message}");
+}
+
+async fn links_and_connections_break(network: &Network) {
+    let hosts = hosts(network, 2).await;
+    let listener = inside(hosts[0].netns(), || TcpListener::bind("10.10.10.1:4035")).expect("listens");
+    let mut client = inside(hosts[1].netns(), || TcpStream::connect("10.10.10.1:4035")).expect("connects");
+    let (mut server, peer) = listener.accept().expect("accepts");
+    let ends = [(server.local_addr().expect("an address"), peer)];
+    let reset = || inside(hosts[0].netns(), || netns::reset_connections(&ends));
+    match reset() {
+        Err(e) if e.kind() == std::io::ErrorKind::Unsupported => eprintln!("the kernel cannot reset connections: {e}"),
+        done => {
+            done.expect("reset");
+            assert!(server.read(&mut [0]).is_err() && client.read(&mut [0]).is_err(), "both ends hear of it");
+            reset().expect("one that has ended is passed over");
+        }
+    }
+    let carriers = || inside(hosts[0].netns(), netns::carriers).expect("a dump");
+    assert!(carriers().contains(&2));
+    let mut batch = Batch::default();
+    batch.link_down(101);
+    batch.commit(&mut Batch::socket().expect("a socket")).expect("down");
+    assert!(!carriers().contains(&2), "its other end is down");
+}
+
+async fn a_host_forgets_its_routing(network: &Network) {
+    let hosts = hosts(network, 1).await;
+    let dvipa = Ipv4Addr::new(10, 10, 10, 9).into();
+    let rule = || Rule { priority: 1, mark: Some(1), table: 1001, ..Rule::default() };
+    let more = || {
+        let mut batch = Batch::default();
+        batch.address(1, dvipa, 32);
+        batch.rule(&rule());
+        batch.commit(&mut Batch::socket()?).map_err(std::io::Error::other)
+    };
+    inside(hosts[0].netns(), more).expect("made");
+    inside(hosts[0].netns(), netns::forget_routing).expect("forgotten");
+    let addresses = inside(hosts[0].netns(), netns::addresses).expect("a dump");
+    assert!(!addresses.iter().any(|has| has.address == dvipa), "{addresses:?}");
+    // All of it can be made again, and the first rules are there to be moved.
+    let again = || {
+        let mut batch = Batch::default();
+        batch.link_up(1);
+        batch.rule(&rule());
+        batch.remove_rule(&Rule { table: 255, ..Rule::default() });
+        batch.commit(&mut Batch::socket()?).map_err(std::io::Error::other)
+    };
+    inside(hosts[0].netns(), again).expect("made again");
 }
 
 async fn wait_forever(network: &Network) {

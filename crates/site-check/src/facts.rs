@@ -78,7 +78,10 @@ impl<'a> Facts<'a> {
             StartedTask::DebugManager { name, client, hub, prm, .. } => {
                 Some(Manager { lpar, name, client: *client, hub: *hub, prm })
             }
-            StartedTask::Rsed { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
+            StartedTask::Rsed { .. }
+            | StartedTask::Server { .. }
+            | StartedTask::WrongParm { .. }
+            | StartedTask::Command { .. } => None,
         })
     }
 
@@ -87,7 +90,10 @@ impl<'a> Facts<'a> {
             StartedTask::Rsed { name, port, port_range } => {
                 Some(Daemon { lpar, name, port: *port, port_range: port_range.as_ref() })
             }
-            StartedTask::DebugManager { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
+            StartedTask::DebugManager { .. }
+            | StartedTask::Server { .. }
+            | StartedTask::WrongParm { .. }
+            | StartedTask::Command { .. } => None,
         })
     }
 

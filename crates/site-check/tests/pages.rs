@@ -19,7 +19,7 @@ fn every_field_scenario_is_on_its_page() {
         let text = format!("{head}/// Files of `scenarios/field`.\npub(super) const FILES: &[&str] = &[\n{lines}];\n");
         std::fs::write(root.join("src/page/scenarios.rs"), text).expect("written");
     }
-    let known: BTreeSet<String> = page::all().flat_map(|page| page.scenarios()).map(str::to_owned).collect();
+    let known: BTreeSet<String> = page::all().flat_map(site_check::Page::scenarios).map(str::to_owned).collect();
     assert_eq!(
         there, known,
         "UPDATE_SNAPSHOTS=1 writes src/page/scenarios.rs anew; the pages are right after another run"

@@ -13,6 +13,7 @@ mod firewall;
 mod model;
 mod names;
 mod ports;
+mod program;
 pub mod raw;
 mod resolve;
 mod stack;
@@ -24,4 +25,5 @@ pub use dvipa::{Backup, Distribute, Dvipa, Method, Moveable, NoTarget, Ports, Ta
 pub use firewall::{Denial, Firewall};
 pub use model::{LARGEST_SYSPLEX, Lpar, LparIndex, PortCheck, StartedTask, Sysplex, Workstation};
 pub use names::did_you_mean;
+pub use program::{Command, Ready};
 pub use stack::{Defect, Stack};

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Diagnostic;
 use crate::dvipa::Dvipa;
 use crate::firewall::Firewall;
+use crate::program::Command;
 use crate::raw::Topology;
 use crate::stack::{Defect, Stack};
 use crate::symbols::Symbols;
@@ -111,6 +112,12 @@ impl Sysplex {
         self.defects.contains(&Defect::SharePortTsr) && self.lpar(lpar).is_some_and(is_shared)
     }
 
+    /// The names of all hosts, the LPARs first, then the workstations: in the order of their places on the LAN.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
+        let lpars = self.lpars.iter().map(|lpar| lpar.name.as_str());
+        lpars.chain(self.workstations.iter().map(|workstation| workstation.name.as_str()))
+    }
+
     /// Is there a DVIPA of IPv6? Only then do hosts have IPv6 addresses.
     pub fn has_ipv6(&self) -> bool {
         self.dvipas.iter().any(|dvipa| dvipa.address.is_ipv6())
@@ -203,6 +210,13 @@ pub enum StartedTask {
         /// HOST, CLIENT and the words of PRM, as far as they could be resolved.
         words: Vec<String>,
     },
+    /// Any program.
+    Command {
+        /// Name of the started task.
+        name: String,
+        /// What is run.
+        command: Command,
+    },
 }
 
 /// How the procedure of a server looks whether its port is in use.
@@ -232,7 +246,8 @@ impl StartedTask {
             Self::DebugManager { name, .. }
             | Self::Rsed { name, .. }
             | Self::Server { name, .. }
-            | Self::WrongParm { name, .. } => name,
+            | Self::WrongParm { name, .. }
+            | Self::Command { name, .. } => name,
         }
     }
 }

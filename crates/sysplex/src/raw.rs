@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 pub use toml::Spanned;
 
 /// The whole topology.
@@ -169,7 +169,8 @@ pub struct DistributeTable {
 pub struct StartedTaskTable {
     /// Name of the started task.
     pub name: Spanned<String>,
-    /// `dbgmgr`, `rsed` or `server`.
+    /// `dbgmgr`, `rsed`, `server`, or `command`, which needs not be said beside the key of that name.
+    #[serde(default = "any_command")]
     pub program: Spanned<String>,
     /// The LPARs it runs on, by default all.
     pub on: Option<Spanned<Vec<Spanned<String>>>>,
@@ -201,6 +202,65 @@ pub struct StartedTaskTable {
     /// `server`: what its procedure looks for before it starts: `"port"` (the port, at whatever address) or `"socket"` (address and
     /// port); by default nothing.
     pub port_check: Option<Spanned<String>>,
+    /// `command`: program and arguments; each LPAR's symbols are resolved.
+    pub command: Option<Spanned<Vec<Spanned<String>>>>,
+    /// `command`: its environment, beside `PATH`.
+    #[serde(default)]
+    pub environment: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// `command`: files that are there before it starts, by their paths below `/run` or `/tmp`.
+    #[serde(default)]
+    pub files: BTreeMap<Spanned<String>, Spanned<String>>,
+    /// `command`: when it is ready, by default at once: `{ port = 80 }`, `{ log = "text" }`, `"sd_notify"`, `"exit"`.
+    pub ready: Option<Spanned<ReadyTable>>,
+    /// `command`: `never` (the default) or `on-failure`.
+    pub restart: Option<Spanned<String>>,
+    /// `command`: how often it is started again at most, by default 3.
+    pub restart_most: Option<Spanned<u32>>,
+}
+
+fn any_command() -> Spanned<String> {
+    Spanned::new(0..0, "command".to_owned())
+}
+
+/// `ready`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadyTable {
+    /// `"sd_notify"`, `"exit"`, `"started"`.
+    Word(String),
+    /// `{ port = 80 }`.
+    Port(Value),
+    /// `{ log = "text" }`.
+    Log(String),
+}
+
+impl<'de> Deserialize<'de> for ReadyTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ReadyVisitor)
+    }
+}
+
+struct ReadyVisitor;
+
+impl<'de> Visitor<'de> for ReadyVisitor {
+    type Value = ReadyTable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"sd_notify\", \"exit\", { port = 80 } or { log = \"text\" }")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<ReadyTable, E> {
+        Ok(ReadyTable::Word(word.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ReadyTable, A::Error> {
+        let wrong = || A::Error::custom("expected one key, `port` or `log`");
+        let ready = match map.next_key::<String>()?.as_deref() {
+            Some("port") => ReadyTable::Port(map.next_value()?),
+            Some("log") => ReadyTable::Log(map.next_value()?),
+            _ => return Err(wrong()),
+        };
+        if map.next_key::<String>()?.is_some() { Err(wrong()) } else { Ok(ready) }
+    }
 }
 
 /// `[[workstation]]`.

@@ -28,7 +28,10 @@ impl Sysplex {
         let mut ports = vec![4035];
         ports.extend(lpars.iter().flat_map(|lpar| &lpar.tasks).filter_map(|task| match task {
             StartedTask::DebugManager { client, .. } => Some(*client),
-            StartedTask::Rsed { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
+            StartedTask::Rsed { .. }
+            | StartedTask::Server { .. }
+            | StartedTask::WrongParm { .. }
+            | StartedTask::Command { .. } => None,
         }));
         let target = |lpar: &Lpar| Target { lpar: lpar.index, weight: 10, preferred: false };
         let targets = lpars.iter().map(target).collect();

@@ -191,7 +191,7 @@ fn words() {
     expect("ROUNDROBIN", "ROUNDROBN", "\"ROUNDROBN\"", message, Some("did you mean `ROUNDROBIN`?"));
     let message = "`rest` is not a policy: expected reset or drop";
     expect("\"reset\"", "\"rest\"", "\"rest\"", message, Some("did you mean `reset`?"));
-    let message = "`dbgmngr` is not a program: expected dbgmgr or rsed or server";
+    let message = "`dbgmngr` is not a program: expected dbgmgr or rsed or server or command";
     expect("\"dbgmgr\"", "\"dbgmngr\"", "\"dbgmngr\"", message, Some("did you mean `dbgmgr`?"));
     let message = "`300x` is not a time to wait: expected such as `300s` or `5m`";
     expect("300s", "300x", "\"300x\"", message, None);

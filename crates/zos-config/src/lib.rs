@@ -6,6 +6,7 @@
 //!
 //! Nothing here knows a socket or a namespace; files are read in [`site::disk`] alone.
 
+mod commands;
 pub mod eqadvipa;
 pub mod export;
 mod firewalls;

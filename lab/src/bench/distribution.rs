@@ -13,8 +13,8 @@ use netns::{Host, NetNs, Network};
 use sysplex::{LparIndex, Sysplex};
 
 use crate::backends::Known;
-use crate::plex::tasks::{self, Exits};
-use crate::plex::{self, Hosts, SharedBackend};
+use crate::plex::tasks::Exits;
+use crate::plex::{self, Hosts, SharedBackend, tool};
 
 pub(super) struct Distribution {
     pub(super) sysplex: Sysplex,
@@ -56,7 +56,7 @@ impl Distribution {
     }
 
     /// A host, and where the ends of its tasks arrive.
-    pub(super) fn host(&self, name: &str) -> Result<&(Arc<Host>, Exits), String> {
+    pub(super) fn host(&self, name: &str) -> Result<(Arc<Host>, Exits), String> {
         self.hosts.get(name).map_err(|e| e.to_string())
     }
 
@@ -77,7 +77,7 @@ impl Distribution {
         let mut outputs = Vec::new();
         for script in scripts {
             let argv = [script.program.to_owned()].into_iter().chain(script.args.iter().cloned()).collect();
-            let output = tasks::run_tool(host, exits, argv, &script.stdin).await;
+            let output = tool::run_tool(&host, &exits, argv, &script.stdin).await;
             outputs.push(output.map_err(|e| e.to_string())?);
         }
         Ok(outputs)

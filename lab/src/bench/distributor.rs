@@ -248,7 +248,7 @@ fn takeover(realm: &Network, backend: &Known, bin_dir: std::path::PathBuf) -> Re
         dial(&station, dvipa, 1000).ok_or("no connection before the crash")?;
         let begin = monotonic_ns();
         let dialling = std::thread::spawn(move || first_after(&station, dvipa));
-        plex.crash(&sysplex.lpars[0]).await.map_err(|e| e.to_string())?;
+        plex.systems.crash(&sysplex.lpars[0]).await.map_err(|e| e.to_string())?;
         let first = dialling.join().map_err(|_| "the dialler panicked".to_owned())?;
         let first = first.ok_or("no connection within 10 s of the crash")?;
         Ok(Changed { takeover_ms: ms_since(begin, first), ..Changed::default() })

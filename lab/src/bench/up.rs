@@ -145,7 +145,7 @@ fn ready_once(realm: &Network, lpars: u32, bin_dir: PathBuf) -> Result<Measured,
     on_runtime(async {
         let begin = monotonic_ns();
         let plex = Plex::build(realm, &sysplex, Arc::new(Nftables), bin_dir, None).await;
-        let mut plex = plex.map_err(|e| e.to_string())?;
+        let plex = plex.map_err(|e| e.to_string())?;
         plex.start_tasks(TASKS_WITHIN).await.map_err(|e| e.to_string())?;
         let ms = ms_since(begin, monotonic_ns());
         Ok(Measured { ms, pss: largest_lpar(&plex).map_err(|e| e.to_string())? })
@@ -154,7 +154,7 @@ fn ready_once(realm: &Network, lpars: u32, bin_dir: PathBuf) -> Result<Measured,
 
 fn largest_lpar(plex: &Plex) -> std::io::Result<u64> {
     let sums = pss_by_pid_namespace()?;
-    let lpars = plex.hosts.iter().filter(|host| plex.sysplex.lpar_named(&host.name).is_some());
+    let lpars = plex.hosts.all().into_iter().filter(|host| plex.sysplex.lpar_named(&host.name).is_some());
     let weights = lpars.filter_map(|host| {
         let namespace = std::fs::read_link(format!("/proc/{}/ns/pid", host.init)).ok()?;
         sums.get(namespace.to_string_lossy().as_ref()).copied()

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io::{self, PipeWriter, Write};
+use std::sync::{Arc, OnceLock};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use sysplex::Sysplex;
@@ -13,6 +14,21 @@ use sysplex::Sysplex;
 const OWN: &str = "/run/dbgmgr.pem";
 /// The authority's certificate, on a workstation.
 const CA: &str = "/run/ca.pem";
+
+/// Those of one sysplex, made when they are needed first; shared by all clones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SharedCertificates(Arc<OnceLock<Certificates>>);
+
+impl SharedCertificates {
+    /// They are there from now on.
+    pub(super) fn of(&self, sysplex: &Sysplex) -> io::Result<&Certificates> {
+        if let Some(made) = self.0.get() {
+            return Ok(made);
+        }
+        let made = Certificates::new(sysplex)?;
+        Ok(self.0.get_or_init(|| made))
+    }
+}
 
 /// See the module.
 pub(super) struct Certificates {

@@ -38,6 +38,8 @@ fn is_of_the_sysplex(what: &What) -> bool {
             | What::Hub { .. }
             | What::HubRival { .. }
             | What::Console { .. }
+            | What::FaultBegan { .. }
+            | What::FaultHealed { .. }
     )
 }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::logs::Line;
+
 /// The log of all tasks, one [`LogLine`] per line.
 pub(crate) const LOGS: &str = "logs.jsonl";
 
@@ -26,8 +28,6 @@ pub(crate) struct LogLine {
 pub(super) struct Log {
     own: File,
     all: File,
-    system: String,
-    task: String,
 }
 
 impl Log {
@@ -46,15 +46,14 @@ impl Log {
     pub(super) fn open(out: &Path, system: &str, task: &str) -> io::Result<Self> {
         let open = |name: &str| File::options().append(true).create(true).open(out.join(name));
         let own = open(&format!("{system}-{task}.log"))?;
-        Ok(Self { own, all: open(LOGS)?, system: system.to_owned(), task: task.to_owned() })
+        Ok(Self { own, all: open(LOGS)? })
     }
 
     /// One more line. A disk that is full is no reason to end a run.
-    pub(super) fn line(&mut self, line: &str) {
-        let _ = writeln!(self.own, "{line}");
-        let (system, task) = (self.system.clone(), self.task.clone());
-        let line = LogLine { t_ns: evidence::monotonic_ns(), system, task, line: line.to_owned() };
-        if let Ok(mut text) = serde_json::to_vec(&line) {
+    pub(super) fn line(&mut self, line: &Line) {
+        let _ = writeln!(self.own, "{}", line.text);
+        let Line { t_ns, system, task, text } = line.clone();
+        if let Ok(mut text) = serde_json::to_vec(&LogLine { t_ns, system, task, line: text }) {
             text.push(b'\n');
             let _ = self.all.write_all(&text); // one write: lines of several tasks do not mix
         }

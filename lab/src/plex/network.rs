@@ -64,11 +64,40 @@ pub(super) fn unplug(lpar: &Lpar) -> io::Result<()> {
     batch.commit(&mut Batch::socket()?).map_err(io::Error::other)
 }
 
+/// Takes the links of an LPAR away, in the fabric.
+pub(super) fn no_links(lpar: &Lpar) -> Batch {
+    let mut batch = Batch::default();
+    batch.remove_link(LAN_PORTS + lpar.index.get());
+    batch.remove_link(XCF_PORTS + lpar.index.get());
+    batch
+}
+
+/// The port of a host at one of the fabric's bridges, the LAN's or that of XCF: index and name. Workstations have none at XCF.
+pub(super) fn fabric_port(sysplex: &Sysplex, host: &str, xcf: bool) -> Option<(u32, String)> {
+    let position = sysplex.hosts().position(|name| name == host)?;
+    let number = u32::try_from(position).ok()? + 1;
+    match xcf {
+        true if position < sysplex.lpars.len() => Some((XCF_PORTS + number, format!("xcf{number}"))),
+        true => None,
+        false => Some((LAN_PORTS + number, format!("lan{number}"))),
+    }
+}
+
 /// The hardware address of a host on the LAN: known, so that it can be set again, which makes the kernel announce the host's
 /// addresses.
 pub(crate) fn lan_mac(position: usize) -> [u8; 6] {
     let [high, low] = u16::try_from(position + 1).unwrap_or(u16::MAX).to_be_bytes();
     [2, 0, 0, 1, high, low]
+}
+
+/// Gives an LPAR's links their hardware addresses, known ones, and has its kernel announce the addresses that they have.
+pub(super) fn announced(lpar: &Lpar) -> Batch {
+    let position = lpar.index.get() as usize - 1;
+    let [.., high, low] = lan_mac(position);
+    let mut batch = Batch::default();
+    batch.hardware_address(LAN_LINK, lan_mac(position));
+    batch.hardware_address(XCF_LINK, [2, 0, 0, 2, high, low]);
+    batch
 }
 
 /// The prefix of a DVIPA: it is a host of its own.

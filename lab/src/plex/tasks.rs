@@ -1,9 +1,8 @@
 //! Tasks in hosts: started tasks, jobs, clients and the distributor's tools. Their events go to the journal, what they print
 //! to a log.
 
-use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, Write};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -17,6 +16,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
 use super::journal::{Journal, TaskExit, parse_line};
+use super::launch::{Launch, Readiness};
 use super::log::Log;
 use super::logs::{Line, Logs};
 
@@ -26,6 +26,11 @@ const LAST_WORDS: usize = 20;
 const LONGEST_LINE: u64 = 64 * 1024;
 /// Where an LPAR keeps its name/token pairs.
 pub const RUN_DIR: &str = "/run/zos";
+
+/// The end of a task that went well, in words.
+pub const ENDED_WELL: &str = "exit status 0";
+/// Where tasks look for programs: those of the machine.
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The command line of a started task on this LPAR.
 pub fn started_task(lpar: &Lpar, task: &StartedTask) -> Vec<String> {
@@ -59,6 +64,7 @@ pub fn started_task(lpar: &Lpar, task: &StartedTask) -> Vec<String> {
             argv.extend([program("dbgmgr"), "--run-dir".into(), RUN_DIR.into()]);
             argv.extend(words.iter().cloned());
         }
+        StartedTask::Command { command, .. } => argv.clone_from(&command.argv),
     }
     argv
 }
@@ -81,6 +87,8 @@ pub struct TaskHandle {
     pub system: String,
     /// Its name there.
     pub name: String,
+    /// When it was started, `CLOCK_MONOTONIC`.
+    pub started_ns: u64,
     /// The process.
     pub running: Running,
     /// The writing end of its standard input, for a task that is spoken to.
@@ -96,6 +104,44 @@ pub struct Starter {
     pub logs: Logs,
     /// Where it is written, a file for each task.
     pub out: Option<PathBuf>,
+    /// Those that run.
+    pub running: Processes,
+}
+
+/// The processes of tasks that run, as the realm numbers them, by system and name; shared by all clones.
+#[derive(Clone, Debug, Default)]
+pub struct Processes(Arc<Mutex<BTreeMap<(String, String), i32>>>);
+
+impl Processes {
+    /// That of one task.
+    pub fn of(&self, system: &str, task: &str) -> Option<i32> {
+        self.with(|all| all.get(&(system.to_owned(), task.to_owned())).copied())
+    }
+
+    /// Those of one host: names and processes.
+    pub fn on(&self, system: &str) -> Vec<(String, i32)> {
+        self.with(|all| {
+            let own = all.iter().filter(|((of, _), _)| of == system);
+            own.map(|((_, name), process)| (name.clone(), *process)).collect()
+        })
+    }
+
+    fn began(&self, key: (String, String), process: i32) {
+        self.with(|all| all.insert(key, process));
+    }
+
+    /// Another one of the same name may run already.
+    fn ended(&self, key: &(String, String), process: i32) {
+        self.with(|all| {
+            if all.get(key) == Some(&process) {
+                all.remove(key);
+            }
+        });
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut BTreeMap<(String, String), i32>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
 }
 
 impl Starter {
@@ -103,23 +149,17 @@ impl Starter {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub async fn start(
-        &self,
-        host: &Host,
-        exits: &Exits,
-        name: &str,
-        argv: Vec<String>,
-    ) -> Result<TaskHandle, HostError> {
+    pub async fn start(&self, host: &Host, exits: &Exits, name: &str, launch: Launch) -> Result<TaskHandle, HostError> {
+        let Launch { argv, environment, signs } = launch;
         let (events_read, events) = io::pipe()?;
         let (output_read, output) = io::pipe()?;
         let (stdin, stdin_write) = io::pipe()?;
-        let env = vec![
-            ("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into()),
-            (TASK_ENV.into(), name.into()),
-            ("RUST_BACKTRACE".into(), "0".into()),
-            #[cfg(feature = "planted")]
-            ("DVIPA_LAB_PLANTED".into(), std::env::var("DVIPA_LAB_PLANTED").unwrap_or_default()),
-        ];
+        let mut env =
+            vec![("PATH".into(), PATH.into()), (TASK_ENV.into(), name.into()), ("RUST_BACKTRACE".into(), "0".into())];
+        env.retain(|(key, _)| !environment.contains_key(key));
+        #[cfg(feature = "planted")]
+        env.push(("DVIPA_LAB_PLANTED".into(), std::env::var("DVIPA_LAB_PLANTED").unwrap_or_default()));
+        env.extend(environment);
         let stderr = output.try_clone()?.into();
         let task = Task {
             argv,
@@ -130,6 +170,7 @@ impl Starter {
             events: events.into(),
             events_env: EVENTS_ENV.into(),
         };
+        let started_ns = evidence::monotonic_ns();
         let events = lines(events_read)?;
         let output = lines(output_read)?;
         let running = host.spawn(task).await?;
@@ -140,13 +181,22 @@ impl Starter {
         let exit = exits.of(running.pid);
         let (journal, system, task) = (self.journal.clone(), host.name.clone(), name.to_owned());
         let mut to = Output { logs: self.logs.clone(), file, system: system.clone(), task: task.clone() };
+        let (key, process, processes) = ((system.clone(), task.clone()), running.realm_pid, self.running.clone());
+        processes.began(key.clone(), process);
         tokio::spawn(async move {
-            let said = tokio::join!(read_events(events, &journal, &system, &task), read_output(output, &mut to)).1;
-            let how = exit.await.map_or_else(|_| "its system went down".to_owned(), in_words);
-            let t_ns = evidence::monotonic_ns();
+            let ready = Readiness { journal: &journal, system: &system, task: &task };
+            let said = tokio::join!(
+                read_events(events, &journal, &system, &task),
+                read_output(output, &mut to, |line| signs.log(line, &ready)),
+            );
+            let exit = exit.await;
+            signs.exit(exit.as_ref().is_ok_and(ExitStatus::success), &ready);
+            let how = exit.map_or_else(|_| "its system went down".to_owned(), in_words);
+            let (said, t_ns) = (said.1, evidence::monotonic_ns());
+            processes.ended(&key, process);
             journal.ended(TaskExit { system, task, how, last_words: said.into(), t_ns });
         });
-        Ok(TaskHandle { system: host.name.clone(), name: name.into(), running, stdin: Some(stdin_write) })
+        Ok(TaskHandle { system: host.name.clone(), name: name.into(), started_ns, running, stdin: Some(stdin_write) })
     }
 }
 
@@ -166,18 +216,20 @@ struct Output {
 
 impl Output {
     fn line(&mut self, text: &str) {
-        if let Some(file) = &mut self.file {
-            file.line(text);
-        }
         let (system, task) = (self.system.clone(), self.task.clone());
-        self.logs.add(Line { t_ns: evidence::monotonic_ns(), system, task, text: text.to_owned() });
+        let line = Line { t_ns: evidence::monotonic_ns(), system, task, text: text.to_owned() };
+        if let Some(file) = &mut self.file {
+            file.line(&line);
+        }
+        self.logs.add(line);
     }
 }
 
-async fn read_output(mut output: Lines, to: &mut Output) -> VecDeque<String> {
+async fn read_output(mut output: Lines, to: &mut Output, mut look: impl FnMut(&str)) -> VecDeque<String> {
     let mut last = VecDeque::new();
     while let Some(line) = next_line(&mut output).await {
         to.line(&line);
+        look(&line);
         if last.len() == LAST_WORDS {
             last.pop_front();
         }
@@ -186,9 +238,9 @@ async fn read_output(mut output: Lines, to: &mut Output) -> VecDeque<String> {
     last
 }
 
-type Lines = BufReader<pipe::Receiver>;
+pub(super) type Lines = BufReader<pipe::Receiver>;
 
-fn lines(pipe: io::PipeReader) -> io::Result<Lines> {
+pub(super) fn lines(pipe: io::PipeReader) -> io::Result<Lines> {
     let fd: OwnedFd = pipe.into();
     rustix::io::ioctl_fionbio(&fd, true)?;
     Ok(BufReader::new(pipe::Receiver::from_owned_fd(fd)?))
@@ -218,9 +270,9 @@ pub struct Exits(Arc<Mutex<Waiting>>);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    waiting: std::collections::BTreeMap<i32, oneshot::Sender<ExitStatus>>,
+    waiting: BTreeMap<i32, oneshot::Sender<ExitStatus>>,
     /// Ended before anybody asked.
-    early: std::collections::BTreeMap<i32, ExitStatus>,
+    early: BTreeMap<i32, ExitStatus>,
     down: bool,
 }
 
@@ -259,44 +311,5 @@ impl Exits {
 
     fn with(&self, work: impl FnOnce(&mut Waiting)) {
         work(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-    }
-}
-
-/// Runs a tool of the machine in a host to its end and returns what it printed.
-///
-/// # Errors
-/// When it cannot be started, or ends with another status than 0: then with its own words.
-pub async fn run_tool(host: &Host, exits: &Exits, argv: Vec<String>, input: &str) -> Result<String, HostError> {
-    let (stdin, mut stdin_write) = io::pipe()?;
-    let (output_read, output) = io::pipe()?;
-    let (errors_read, errors) = io::pipe()?;
-    let null: OwnedFd = File::options().write(true).open("/dev/null")?.into();
-    let name = argv.first().cloned().unwrap_or_default();
-    let env = vec![("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into())];
-    let task = Task {
-        argv,
-        env,
-        stdin: stdin.into(),
-        stdout: output.into(),
-        stderr: errors.into(),
-        events: null,
-        events_env: EVENTS_ENV.into(),
-    };
-    let running = host.spawn(task).await?;
-    let exit = exits.of(running.pid);
-    let input = input.to_owned();
-    // On a thread of its own: a ruleset may be longer than the pipe.
-    let write = tokio::task::spawn_blocking(move || stdin_write.write_all(input.as_bytes()));
-    let (mut output, mut errors) = (lines(output_read)?, lines(errors_read)?);
-    let (mut said, mut complaint) = (String::new(), String::new());
-    let (a, b, _) = tokio::join!(output.read_to_string(&mut said), errors.read_to_string(&mut complaint), write);
-    a.and(b)?;
-    match exit.await {
-        Ok(status) if status.success() => Ok(said),
-        Ok(status) => {
-            let reason = format!("{name}: {}: {}", in_words(status), complaint.trim());
-            Err(HostError::Refused { host: host.name.clone(), reason })
-        }
-        Err(_) => Err(HostError::Down { host: host.name.clone() }),
     }
 }

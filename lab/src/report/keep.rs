@@ -50,7 +50,7 @@ async fn at_the_end(plex: &mut Plex) -> Result<Vec<Picture>, PlexError> {
     snapshot.flows = plex.recorder.flows()?; // it also brings the captures' files up to date
     let of_task =
         |task: &crate::plex::tasks::TaskHandle| (task.running.realm_pid, (task.system.clone(), task.name.clone()));
-    snapshot.tasks = plex.started.iter().map(of_task).collect::<BTreeMap<_, _>>();
+    snapshot.tasks = plex.started.with(|started| started.iter().map(of_task).collect::<BTreeMap<_, _>>());
     let mut owners = BTreeSet::new();
     for dvipa in &plex.sysplex.dvipas {
         owners.extend(plex.distribution.owner(dvipa.address).await?);

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 
-use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use evidence::TcpPacket;
 use pcap_file::pcapng::{Block, PcapNgReader};
 
 /// Bytes that are read of one capture.
@@ -93,20 +93,14 @@ impl Packets {
 }
 
 fn parse(on: &str, t_ns: u64, frame: &[u8]) -> Option<Packet> {
-    let packet = SlicedPacket::from_ethernet(frame).ok()?;
-    let Some(TransportSlice::Tcp(tcp)) = &packet.transport else { return None };
-    let (from, to): (IpAddr, IpAddr) = match &packet.net {
-        Some(NetSlice::Ipv4(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
-        Some(NetSlice::Ipv6(ip)) => (ip.header().source_addr().into(), ip.header().destination_addr().into()),
-        _ => return None,
-    };
-    let flags = [(tcp.syn(), 'S'), (tcp.fin(), 'F'), (tcp.rst(), 'R'), (tcp.psh(), 'P'), (tcp.ack(), '.')];
+    let tcp = TcpPacket::of(frame)?;
+    let flags = [(tcp.syn, 'S'), (tcp.fin, 'F'), (tcp.rst, 'R'), (tcp.psh, 'P'), (tcp.ack, '.')];
     Some(Packet {
         t_ns,
         on: on.to_owned(),
-        from: SocketAddr::new(from, tcp.source_port()),
-        to: SocketAddr::new(to, tcp.destination_port()),
+        from: tcp.source,
+        to: tcp.destination,
         flags: flags.into_iter().filter_map(|(set, flag)| set.then_some(flag)).collect(),
-        payload: tcp.payload().len(),
+        payload: tcp.payload,
     })
 }

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use evidence::{Event, What};
@@ -16,7 +15,8 @@ use super::result::Proof;
 use super::steps::{Stage, StepError};
 use super::{agreement, network};
 use crate::netstat;
-use crate::plex::{PlexError, tasks};
+use crate::plex::tasks::TaskHandle;
+use crate::plex::{PlexError, tool};
 use crate::scenario::Symptom;
 use crate::scenario::acts::{Act, Answer, Finish, OfTask, Then};
 
@@ -41,6 +41,10 @@ pub(super) fn describe(act: &Act, sysplex: &Sysplex) -> String {
         Act::Start(OfTask { task, on }) => format!("START {task} on {on}"),
         Act::Stop(OfTask { task, on }) => format!("STOP {task} on {on}"),
         Act::Crash(lpar) => format!("{} is gone without a word", name(*lpar)),
+        Act::Ipl(lpar) => format!("{} is started again: IPL", name(*lpar)),
+        Act::Fault(planned) => crate::scenario::fault::describe(planned),
+        Act::Run(run) => format!("{} on {}", run.argv.join(" "), run.on),
+        Act::Heal(name) => format!("{name} is healed"),
         Act::Pause(time) => format!("{} pass", humantime::format_duration(*time)),
         Act::Owner { dvipa, is: Some(lpar) } => format!("{} has {dvipa} on the LAN", name(*lpar)),
         Act::Owner { dvipa, is: None } => format!("nobody has {dvipa} on the LAN"),
@@ -77,6 +81,10 @@ impl Stage<'_> {
             Act::Start(task) => self.start_again(task, within).await,
             Act::Stop(task) => self.stop(task, within).await,
             Act::Crash(lpar) => self.crash(*lpar).await,
+            Act::Ipl(lpar) => self.ipl(*lpar, within).await,
+            Act::Fault(planned) => self.fault(planned).await,
+            Act::Heal(name) => self.heal(name).await,
+            Act::Run(run) => self.run(run, within).await,
             Act::Pause(time) => {
                 tokio::time::sleep(*time).await; // what is awaited is that time passes
                 Ok(())
@@ -98,7 +106,7 @@ impl Stage<'_> {
 
     async fn modify(&mut self, on: &str, argv: &[String], answer: &Answer) -> Result<(), StepError> {
         let (host, exits) = self.plex.hosts.get(on)?;
-        let said = tasks::run_tool(host, exits, argv.to_vec(), "").await;
+        let said = tool::run_tool(&host, &exits, argv.to_vec(), "").await;
         let (text, refused) = match said {
             Ok(text) => (text, false),
             Err(netns::HostError::Refused { reason, .. }) => (reason, true),
@@ -108,17 +116,18 @@ impl Stage<'_> {
     }
 
     fn tell(&mut self, OfTask { task, on }: &OfTask, order: &str) -> Result<(), StepError> {
-        let handle = self.plex.started.iter_mut().find(|handle| handle.system == *on && handle.name == *task);
-        let stdin = handle.and_then(|handle| handle.stdin.as_mut());
-        let stdin = stdin.ok_or_else(|| io::Error::other(format!("{task} on {on} does not run")))?;
-        Ok(stdin.write_all(format!("{order}\n").as_bytes())?)
+        let tell = |handle: &mut TaskHandle| {
+            handle.stdin.as_mut().map(|stdin| stdin.write_all(format!("{order}\n").as_bytes()))
+        };
+        let told = self.plex.started.one(on, task, tell).flatten();
+        Ok(told.ok_or_else(|| io::Error::other(format!("{task} on {on} does not run")))??)
     }
 
     async fn start_again(&mut self, OfTask { task, on }: &OfTask, within: Duration) -> Result<(), StepError> {
         let lpar = self.plex.sysplex.lpar_named(on).cloned();
         let lpar = lpar.ok_or_else(|| io::Error::other(format!("no LPAR {on}")))?;
         let Some(started) = lpar.tasks.iter().find(|other| other.name() == task) else { return Ok(()) };
-        match self.plex.start_again(&lpar, started, within).await {
+        match self.plex.systems.start_again(&lpar, started, within).await {
             Err(PlexError::Task(exit)) => {
                 let what = PlexError::Task(exit).to_string();
                 Err(Failure::new(Symptom::TaskFailed, what).into())
@@ -128,32 +137,26 @@ impl Stage<'_> {
     }
 
     async fn stop(&mut self, OfTask { task, on }: &OfTask, within: Duration) -> Result<(), StepError> {
-        self.on_purpose(on, |name| name == task);
-        let handle = self.plex.started.iter().find(|handle| handle.system == *on && handle.name == *task);
-        let handle = handle.ok_or_else(|| io::Error::other(format!("{task} on {on} does not run")))?;
-        let since = evidence::monotonic_ns();
-        handle.running.signal(Signal::TERM)?;
-        let journal = self.plex.journal.clone();
-        let ended = journal.wait_for(within, |view| view.exit_since(on, task, since).map(|exit| exit.how.clone()));
-        if ended.await.is_none() {
-            let what = format!("{task} on {on} has not ended within {}", humantime::format_duration(within));
-            return Err(Failure::new(Symptom::StepTimedOut, what).into());
+        match self.plex.systems.end(on, task, Signal::TERM, within).await {
+            Err(PlexError::Io(e)) if e.kind() == io::ErrorKind::TimedOut => {
+                Err(Failure::new(Symptom::StepTimedOut, e.to_string()).into())
+            }
+            result => Ok(result.map(drop)?),
         }
-        Ok(self.plex.distribution.settle().await?)
     }
 
     async fn crash(&mut self, lpar: LparIndex) -> Result<(), StepError> {
         let Some(lpar) = self.plex.sysplex.lpar(lpar).cloned() else { return Ok(()) };
-        self.on_purpose(&lpar.name, |_| true);
-        self.plex.crash(&lpar).await?;
+        self.plex.systems.crash(&lpar).await?;
         Ok(())
     }
 
-    /// The end of these started tasks is no failure.
-    fn on_purpose(&self, system: &str, which: impl Fn(&str) -> bool) {
-        let ending = self.plex.started.iter().filter(|handle| handle.system == system && which(&handle.name));
-        let names = ending.map(|handle| (handle.system.clone(), handle.name.clone()));
-        self.ended_on_purpose.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
+    async fn ipl(&mut self, lpar: LparIndex, within: Duration) -> Result<(), StepError> {
+        let Some(lpar) = self.plex.sysplex.lpar(lpar).cloned() else { return Ok(()) };
+        match self.plex.systems.ipl(&lpar, within).await {
+            Err(e @ PlexError::Task(_)) => Err(Failure::new(Symptom::TaskFailed, e.to_string()).into()),
+            result => Ok(result?),
+        }
     }
 
     /// Who has the address on the LAN, as the kernels say.

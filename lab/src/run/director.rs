@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use distributor::Backend;
@@ -18,9 +18,9 @@ use super::inquest;
 use super::progress::Progress;
 use super::result::{Place, ScenarioResult, Verdict};
 use super::snapshot::incomplete;
-use super::steps::{Purposes, Stage, StepError};
+use super::steps::{Stage, StepError};
 use crate::plex::journal::{Journal, TaskExit, View};
-use crate::plex::{Plex, PlexError};
+use crate::plex::{Plex, PlexError, Systems};
 use crate::report::{self, Record};
 use crate::scenario::{Action, ExpectFailure, Scenario, Symptom};
 
@@ -73,7 +73,7 @@ pub(super) fn direct(realm: &Network, orders: &Orders, mut report_file: File) ->
             result.out = Some(out.clone());
             report::keep(out, &result, record, plex.as_mut()).await;
         }
-        let inits = plex.iter().flat_map(|plex| plex.hosts.iter()).map(|host| (host.name.clone(), host.init)).collect();
+        let inits = plex.iter().flat_map(|plex| plex.hosts.all()).map(|host| (host.name.clone(), host.init)).collect();
         let report = Report { result, done_ns: monotonic_ns(), inits };
         if let Err(e) =
             serde_json::to_vec(&report).map_err(std::io::Error::other).and_then(|b| report_file.write_all(&b))
@@ -133,16 +133,15 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult, rec
     record.start_ns = start;
     let journal = plex.journal.clone();
     let watcher = orders.progress.follow(&journal, &orders.scenario, start);
-    let started: Vec<_> = plex.started.iter().map(|task| (task.system.clone(), task.name.clone())).collect();
     let mut stage = Stage::new(plex, &orders.scenario);
-    let purposes = Arc::clone(&stage.ended_on_purpose);
+    let systems = stage.plex.systems.clone();
     let mut acts = Vec::new();
     let mut error = None;
     for (step, n) in orders.scenario.steps.iter().zip(1..) {
         let done = tokio::select! {
             biased;
             done = stage.step(step) => done,
-            exit = any_exit(&journal, &started, &purposes) => Err(Failure::new(Symptom::TaskFailed, ended_amid(&exit)).into()),
+            exit = any_exit(&journal, &systems) => Err(Failure::new(Symptom::TaskFailed, ended_amid(&exit)).into()),
         };
         if let Action::Act(act) = &step.action {
             let name = describe(act, &orders.scenario.sysplex);
@@ -154,7 +153,10 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult, rec
             break;
         }
     }
-    let error = error.or_else(|| stage.never().err().map(StepError::from));
+    let mut error = error.or_else(|| stage.never().err().map(StepError::from));
+    if error.is_none() {
+        error = stage.end_of_faults().await.err();
+    }
     result.run_ms = ms_since(start, monotonic_ns());
     let (handoffs, proofs) = (std::mem::take(&mut stage.handoffs), std::mem::take(&mut stage.proofs));
     let links = std::mem::take(&mut stage.links);
@@ -167,13 +169,16 @@ async fn play(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult, rec
     match error {
         None => conclude(plex, result),
         Some(StepError::Lab(e)) => {
-            result.reason =
-                Some(with_exits(format!("the lab failed, not the scenario: {e}"), &journal, &started, &purposes));
+            result.reason = Some(with_exits(format!("the lab failed, not the scenario: {e}"), &journal, &systems));
+        }
+        Some(StepError::NotHere(why)) => {
+            result.verdict = Verdict::Skipped;
+            result.reason = Some(why);
         }
         Some(StepError::Failed(failure)) => {
             result.verdict = Verdict::Failed;
             result.symptom = Some(failure.symptom);
-            result.reason = Some(with_exits(failure.what.clone(), &journal, &started, &purposes));
+            result.reason = Some(with_exits(failure.what.clone(), &journal, &systems));
             inquire(plex, orders, result, failure).await;
         }
     }
@@ -191,21 +196,26 @@ async fn inquire(plex: &mut Plex, orders: &Orders, result: &mut ScenarioResult, 
     }
 }
 
-/// Started tasks: system and name.
-type Started = [(String, String)];
-
-fn started_exit<'v>(view: View<'v>, started: &Started, purposes: &Purposes) -> Option<&'v TaskExit> {
-    let purposes = purposes.lock().unwrap_or_else(PoisonError::into_inner);
-    let unwanted = started.iter().filter(|task| !purposes.contains(task));
-    unwanted.into_iter().find_map(|(system, task)| view.exit_of(system, task))
+/// The end of a started task, since it was last started, that nobody wanted.
+fn started_exit(journal: &Journal, systems: &Systems) -> Option<TaskExit> {
+    let wanted = [&systems.ended_on_purpose, &systems.supervised];
+    let mut starts = systems.started.starts();
+    starts.retain(|(system, task, _)| {
+        let key = (system.clone(), task.clone());
+        !wanted.iter().any(|named| named.with(|all| all.contains(&key)))
+    });
+    let ended = |view: View<'_>| {
+        starts.iter().find_map(|(system, task, started_ns)| view.exit_since(system, task, *started_ns).cloned())
+    };
+    journal.look(ended)
 }
 
 /// Waits until a started task ends that no step has ended. It is the end of the scenario: what was awaited will not happen, and
 /// when its time is up nobody would know why.
-async fn any_exit(journal: &Journal, started: &Started, purposes: &Purposes) -> TaskExit {
+async fn any_exit(journal: &Journal, systems: &Systems) -> TaskExit {
     let mut changes = journal.changes();
     loop {
-        if let Some(exit) = journal.look(|view| started_exit(view, started, purposes).cloned()) {
+        if let Some(exit) = started_exit(journal, systems) {
             return exit;
         }
         if changes.changed().await.is_err() {
@@ -215,8 +225,8 @@ async fn any_exit(journal: &Journal, started: &Started, purposes: &Purposes) -> 
 }
 
 /// A step may fail of a task's end before that is known to be the reason.
-fn with_exits(what: String, journal: &Journal, started: &Started, purposes: &Purposes) -> String {
-    let ended = journal.look(|view| started_exit(view, started, purposes).map(ended_amid));
+fn with_exits(what: String, journal: &Journal, systems: &Systems) -> String {
+    let ended = started_exit(journal, systems).as_ref().map(ended_amid);
     match ended {
         Some(ended) if !what.contains(&ended) => format!("{what}; {ended}"),
         _ => what,

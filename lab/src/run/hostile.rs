@@ -53,14 +53,13 @@ impl Stage<'_> {
 
     /// Looks at a started task on every LPAR: is it the process that was started, and what did it take at most?
     pub(super) fn expect_task(&mut self, expect: &ExpectTask) -> Result<(), StepError> {
-        let tasks = self.plex.started.iter().filter(|handle| handle.name == expect.task);
-        let found: Vec<(Found, Proof)> = tasks
-            .map(|handle| {
-                let found = self.look_at(handle);
-                let proof = memory::proof(&handle.system, &handle.name, &found, expect.memory);
-                (found, proof)
-            })
-            .collect();
+        let look = |handle: &TaskHandle| {
+            let found = self.look_at(handle);
+            let proof = memory::proof(&handle.system, &handle.name, &found, expect.memory);
+            (found, proof)
+        };
+        let found: Vec<(Found, Proof)> =
+            self.plex.started.with(|all| all.iter().filter(|handle| handle.name == expect.task).map(look).collect());
         let ended = found.iter().find(|(found, _)| matches!(found, Found::Ended(_))).map(|(_, proof)| proof.clone());
         let shown = self.must_all_be_shown(found.into_iter().map(|(_, proof)| proof).collect());
         if let Some(Proof { claim, shown, .. }) = ended {

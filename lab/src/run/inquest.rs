@@ -1,11 +1,11 @@
 //! Taking down what is to be seen of a run that failed, while the sysplex still stands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use distributor::Quiesced;
 use sysplex::LparIndex;
 
-use super::diagnose::{self, Carried, Case, Distributed, Failure, Group};
+use super::diagnose::{self, Carried, Case, Distributed, Failure};
 use super::result::StepSeen;
 use super::snapshot::incomplete;
 use crate::netstat;
@@ -14,21 +14,8 @@ use crate::plex::Plex;
 /// All that is known. What cannot be asked, because an LPAR is gone for example, is named in the case.
 pub(super) async fn take(plex: &mut Plex, notes: &[String], failure: Failure, done: Vec<StepSeen>) -> Case {
     let (exits, events) = plex.journal.look(|view| (view.exits.to_vec(), view.events.to_vec()));
-    let mut case = Case {
-        sysplex: plex.sysplex.clone(),
-        notes: notes.to_vec(),
-        failure,
-        done,
-        exits,
-        listeners: BTreeMap::new(),
-        connections: BTreeMap::new(),
-        distributed: Vec::new(),
-        owners: BTreeMap::new(),
-        carried: Vec::new(),
-        missing: Vec::new(),
-        group: Group::default(),
-        events,
-    };
+    let known = Case::new(plex.sysplex.clone(), failure);
+    let mut case = Case { notes: notes.to_vec(), done, exits, events, ..known };
     sockets(plex, &mut case);
     group(plex, &mut case).await;
     tables(plex, &mut case).await;

@@ -7,7 +7,7 @@ use netns::Batch;
 
 use super::diagnose::Failure;
 use super::steps::{Stage, StepError};
-use crate::plex::{LAN_LINK, lan_mac, tasks};
+use crate::plex::{LAN_LINK, lan_mac, tool};
 use crate::scenario::Symptom;
 use crate::scenario::network::NetworkAct;
 
@@ -39,7 +39,7 @@ impl Stage<'_> {
             NetworkAct::FilterTooLong { on } => {
                 let (host, exits) = self.plex.hosts.get(on)?;
                 let argv = ["nft", "-f", "-"].map(str::to_owned).to_vec();
-                tasks::run_tool(host, exits, argv, FILTER).await?;
+                tool::run_tool(&host, &exits, argv, FILTER).await?;
                 Ok(())
             }
         }

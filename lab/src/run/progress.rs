@@ -20,7 +20,7 @@ impl Progress {
     /// The sysplex is up.
     pub(super) fn up(self, plex: &Plex, network_ms: f64, up_ms: f64) {
         if self.shown {
-            let (lpars, tasks) = (plex.sysplex.lpars.len(), plex.started.len());
+            let (lpars, tasks) = (plex.sysplex.lpars.len(), plex.started.names().len());
             crate::note!(
                 "  network of {lpars} LPARs up in {network_ms:.0} ms, {tasks} started tasks ready after {up_ms:.0} ms"
             );

@@ -1,9 +1,8 @@
 //! The steps of a scenario, one after the other: act, then wait for what must be seen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use evidence::{Event, What};
@@ -25,9 +24,6 @@ use crate::scenario::{Action, Expect, Logon, Scenario, Step, Submit, Symptom, Wa
 /// How long a client that is late may take to say what it has waited for.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
-/// Started tasks, by system and name, whose end is no failure.
-pub(super) type Purposes = Arc<Mutex<BTreeSet<(String, String)>>>;
-
 /// What the steps have brought about so far.
 pub(super) struct Stage<'a> {
     pub(super) plex: &'a mut Plex,
@@ -42,8 +38,6 @@ pub(super) struct Stage<'a> {
     pub links: BTreeMap<String, (Link, Snapshot)>,
     /// The callers, by the name of their calls.
     pub(super) callers: BTreeMap<String, (Calls, TaskHandle)>,
-    /// Started tasks that ended, or are about to, because a step says so.
-    pub(super) ended_on_purpose: Purposes,
     /// What steps have captured.
     pub(super) values: Values,
     /// What must never come, and where the events began then.
@@ -58,6 +52,8 @@ pub(super) enum StepError {
     Failed(Failure),
     /// The lab failed, which says nothing of the scenario.
     Lab(PlexError),
+    /// This machine cannot do it.
+    NotHere(String),
 }
 
 impl From<Failure> for StepError {
@@ -75,22 +71,9 @@ impl<E: Into<PlexError>> From<E> for StepError {
 impl<'a> Stage<'a> {
     /// Nothing has happened yet.
     pub(super) fn new(plex: &'a mut Plex, scenario: &'a Scenario) -> Self {
-        let (clients, jobs, strangers, links, callers, ended_on_purpose) = Default::default();
+        let (clients, jobs, strangers, links, callers) = Default::default();
         let (handoffs, proofs, values, never) = Default::default();
-        Self {
-            plex,
-            scenario,
-            clients,
-            jobs,
-            strangers,
-            handoffs,
-            links,
-            callers,
-            ended_on_purpose,
-            values,
-            never,
-            proofs,
-        }
+        Self { plex, scenario, clients, jobs, strangers, handoffs, links, callers, values, never, proofs }
     }
 
     /// Does one step.
@@ -242,9 +225,9 @@ impl<'a> Stage<'a> {
     }
 
     fn all_tasks(&self) -> BTreeMap<i32, (String, String)> {
-        let all =
-            self.plex.started.iter().chain(self.clients.values()).chain(self.jobs.values()).chain(&self.strangers);
-        all.map(|task| (task.running.realm_pid, (task.system.clone(), task.name.clone()))).collect()
+        let others = self.clients.values().chain(self.jobs.values()).chain(&self.strangers);
+        let named = |task: &TaskHandle| (task.running.realm_pid, (task.system.clone(), task.name.clone()));
+        self.plex.started.with(|started| started.iter().chain(others).map(named).collect())
     }
 
     async fn resume(&mut self, job: &str, within: Duration) -> Result<(), StepError> {

@@ -9,8 +9,10 @@ use sysplex::raw::Spanned;
 use sysplex::{LparIndex, StartedTask};
 
 use super::network::NetworkAct;
+use super::program::Run;
 use super::resolve::Resolver;
 use super::{Action, Logon, raw, size};
+use crate::plex::faults::Planned;
 use crate::run::assertions::{Assertion, Pattern};
 use crate::{netstat, operator};
 
@@ -54,6 +56,14 @@ pub enum Act {
     Stop(OfTask),
     /// An LPAR is gone without a word.
     Crash(LparIndex),
+    /// An LPAR that is gone is started again.
+    Ipl(LparIndex),
+    /// Something goes wrong, now or later.
+    Fault(Planned),
+    /// What went wrong under this name is mended.
+    Heal(String),
+    /// A program is run on a host.
+    Run(Run),
     /// Time passes.
     Pause(Duration),
     /// Which LPAR has the DVIPA on the LAN; nothing for none.
@@ -185,7 +195,7 @@ pub struct Finish {
 }
 
 /// Ways in which a call fails, as the caller names them.
-const FAILURES: [&str; 4] = ["refused", "timed_out", "reset", "closed"];
+const FAILURES: [&str; 5] = ["refused", "timed_out", "reset", "closed", "other"];
 /// Orders that a server takes.
 const ORDERS: [&str; 4] = ["stop accepting", "go on", "close", "listen"];
 const MOST_CALLS: u32 = 50_000;
@@ -209,6 +219,14 @@ impl Resolver<'_> {
             self.of_task(&task.task, &task.on).map(Act::Stop)
         } else if let Some(crash) = &step.crash {
             self.lpar_index(&crash.lpar).map(Act::Crash)
+        } else if let Some(ipl) = &step.ipl {
+            self.lpar_index(&ipl.lpar).map(Act::Ipl)
+        } else if let Some(fault) = &step.fault {
+            self.fault(fault).map(Act::Fault)
+        } else if let Some(name) = &step.heal {
+            self.heal(name).map(Act::Heal)
+        } else if let Some(run) = &step.run {
+            self.run(run).map(Act::Run)
         } else if let Some(pause) = &step.pause {
             self.duration(pause).map(Act::Pause)
         } else if let Some(owner) = &step.owner {
@@ -390,12 +408,12 @@ impl Resolver<'_> {
         self.sysplex.lpar_named(&name).map(|lpar| lpar.index)
     }
 
-    fn tasks_on(&self, lpar: &str, which: impl Fn(&StartedTask) -> bool) -> Vec<String> {
+    pub(super) fn tasks_on(&self, lpar: &str, which: impl Fn(&StartedTask) -> bool) -> Vec<String> {
         let tasks = self.sysplex.lpar_named(lpar).map(|lpar| lpar.tasks.as_slice()).unwrap_or_default();
         tasks.iter().filter(|task| which(task)).map(|task| task.name().to_owned()).collect()
     }
 
-    fn number(&mut self, found: &Spanned<u32>, right: std::ops::RangeInclusive<u32>) -> Option<u32> {
+    pub(super) fn number(&mut self, found: &Spanned<u32>, right: std::ops::RangeInclusive<u32>) -> Option<u32> {
         let number = *found.get_ref();
         if !right.contains(&number) {
             let message = format!("{number} is out of range: expected {} to {}", right.start(), right.end());
@@ -405,7 +423,7 @@ impl Resolver<'_> {
         Some(number)
     }
 
-    fn bytes(&mut self, text: &Spanned<String>) -> Option<u64> {
+    pub(super) fn bytes(&mut self, text: &Spanned<String>) -> Option<u64> {
         let read = size::parse(text.get_ref());
         if read.is_none() {
             let message = format!("`{}` is no size: expected such as \"64KiB\" or \"16MiB\"", text.get_ref());

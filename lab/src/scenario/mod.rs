@@ -2,9 +2,11 @@
 
 pub mod acts;
 mod assertion;
+pub mod fault;
 mod hostile;
 mod logons;
 pub mod network;
+pub mod program;
 mod raw;
 mod resolve;
 pub mod size;

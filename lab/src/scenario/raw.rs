@@ -87,6 +87,10 @@ pub(super) struct Step {
     pub(super) ezbeport: Option<Spanned<String>>,
     pub(super) router: Option<super::network::Router>,
     pub(super) filter: Option<super::network::Filter>,
+    pub(super) ipl: Option<OfLpar>,
+    pub(super) fault: Option<Spanned<super::fault::RawFault>>,
+    pub(super) heal: Option<Spanned<String>>,
+    pub(super) run: Option<super::program::RawRun>,
     pub(super) within: Option<Spanned<String>>,
 }
 
@@ -203,7 +207,7 @@ pub(super) struct OfTask {
     pub(super) on: Spanned<String>,
 }
 
-/// `crash`.
+/// `crash` and `ipl`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfLpar {

@@ -86,25 +86,22 @@ pub(crate) fn read_bounded(path: &Path) -> std::io::Result<String> {
 
 pub(super) struct Resolver<'a> {
     pub(super) sysplex: &'a Sysplex,
-    problems: Vec<Diagnostic>,
+    pub(super) problems: Vec<Diagnostic>,
     pub(super) users: Vec<String>,
-    jobs: Vec<String>,
+    pub(super) jobs: Vec<String>,
     /// Names of calls made so far.
     pub(super) calls: Vec<String>,
     /// Names of values captured so far.
     pub(super) captured: Vec<String>,
+    /// Names of faults so far.
+    pub(super) faults: Vec<String>,
 }
 
 impl<'a> Resolver<'a> {
-    fn new(sysplex: &'a Sysplex) -> Self {
-        Self {
-            sysplex,
-            problems: Vec::new(),
-            users: Vec::new(),
-            jobs: Vec::new(),
-            calls: Vec::new(),
-            captured: Vec::new(),
-        }
+    /// Nothing is known but the sysplex.
+    pub(super) fn new(sysplex: &'a Sysplex) -> Self {
+        let (problems, users, jobs, calls, captured, faults) = Default::default();
+        Self { sysplex, problems, users, jobs, calls, captured, faults }
     }
 }
 
@@ -159,6 +156,10 @@ impl Resolver<'_> {
             ("ezbeport", written.ezbeport.is_some()),
             ("router", written.router.is_some()),
             ("filter", written.filter.is_some()),
+            ("ipl", written.ipl.is_some()),
+            ("fault", written.fault.is_some()),
+            ("heal", written.heal.is_some()),
+            ("run", written.run.is_some()),
         ];
         let count = actions.iter().filter(|(_, there)| *there).count();
         if count != 1 {
@@ -220,7 +221,10 @@ impl Resolver<'_> {
         }
         let ports = self.sysplex.lpars.iter().flat_map(|lpar| &lpar.tasks).find_map(|task| match task {
             StartedTask::Rsed { port, .. } => Some(*port),
-            StartedTask::DebugManager { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
+            StartedTask::DebugManager { .. }
+            | StartedTask::Server { .. }
+            | StartedTask::WrongParm { .. }
+            | StartedTask::Command { .. } => None,
         });
         let address: Option<IpAddr> = self.sysplex.dvipas.first().map(|dvipa| dvipa.address);
         let via = address.zip(ports).map(|(address, port)| SocketAddr::new(address, port));

@@ -100,7 +100,7 @@ async fn up(realm: &Network, orders: &Orders, journal: Journal) -> Result<(Plex,
     let failed = |e: crate::plex::PlexError| e.to_string();
     let evidence = Evidence { journal, out: None, captures: false };
     let built = Plex::build_with(realm, &plan.sysplex, Arc::clone(backend), bin_dir.clone(), evidence).await;
-    let mut plex = built.map_err(failed)?;
+    let plex = built.map_err(failed)?;
     plex.start_tasks(TASKS_WITHIN).await.map_err(failed)?;
     let mut swarms = Swarms::default();
     let layout = plan.layout()?;

@@ -36,16 +36,18 @@ impl Samples {
 
     /// Looks at all processes and hosts.
     pub(super) fn take(&mut self, at_ms: u64, plex: &Plex, swarms: &Swarms) {
-        let started =
-            plex.started.iter().map(|task| (task.name.as_str(), task.system.as_str(), task.running.realm_pid));
-        let running: Running =
-            started.chain(swarms.processes()).map(|(task, on, pid)| (format!("{task} on {on}"), pid)).collect();
+        let named = |task: &str, on: &str| format!("{task} on {on}");
+        let started = plex.started.with(|all| -> Running {
+            all.iter().map(|task| (named(&task.name, &task.system), task.running.realm_pid)).collect()
+        });
+        let swarms = swarms.processes().map(|(task, on, pid)| (named(task, on), pid));
+        let running: Running = started.into_iter().chain(swarms).collect();
         for (name, pid) in running.into_iter().chain([(OWN.to_owned(), own_pid())]) {
             if let Some(found) = of_process(pid) {
                 self.add_process(at_ms, name, pid, found);
             }
         }
-        for host in plex.hosts.iter() {
+        for host in plex.hosts.all() {
             if let Some(sockets) = sockets(host.init) {
                 self.hosts
                     .entry(host.name.clone())

@@ -19,7 +19,7 @@ use super::cli::Up;
 use super::director::{self, Orders};
 use super::protocol::Outcome;
 use super::{client, name, show, topology};
-use crate::{backends, cli, exit, programs};
+use crate::{backends, cli, exit, needs, programs};
 
 /// Callers that may wait until the director takes note of them.
 const BACKLOG: i32 = 64;
@@ -61,6 +61,9 @@ fn prepare(arguments: Up, sysplex: Sysplex) -> Result<(Orders, OwnedFd), NotTrie
     let cannot = |reason: String| NotTried { status: exit::CANNOT_RUN, reason };
     let name = arguments.name.unwrap_or_else(|| sysplex.name.clone());
     name::check(&name).map_err(bad)?;
+    if let Some(why) = needs::of_topology(&sysplex) {
+        return Err(cannot(why));
+    }
     let bin_dir = programs::own_directory().map_err(cannot)?;
     let chosen = backends::choose(arguments.backend).map_err(cannot)?;
     let backend = chosen.run.first().ok_or_else(|| cannot("there is no backend".to_owned()))?.make(&sysplex);

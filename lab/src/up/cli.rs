@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::protocol::Wanted;
-use super::{background, capture, commands, logs, ps};
+use super::{background, capture, commands, fault, logs, ps};
 use crate::backends::Choice;
 use crate::netstat;
 
@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// A report of one LPAR's TCP/IP stack, from its kernel, laid out as z/OS does
     #[command(after_help = NETSTAT_EXAMPLES)]
     Netstat(Netstat),
+    /// Break something in a sysplex, and mend it: links, packets, tasks, LPARs
+    #[command(after_help = fault::EXAMPLES)]
+    Fault(fault::Fault),
     /// Take a sysplex down
     #[command(after_help = DOWN_EXAMPLES)]
     Down(Down),
@@ -305,6 +308,7 @@ pub(crate) fn main(command: Command) -> u8 {
         Command::CaptureHere(here) => capture::here(&here),
         Command::Vary(Operator { which, system, command }) => commands::vary(which.name, system, command.join(" ")),
         Command::Modify(Operator { which, system, command }) => commands::modify(which.name, system, command.join(" ")),
+        Command::Fault(fault::Fault { which, words }) => commands::fault(which.name, words),
         Command::Down(Down { name, all }) => commands::down(name, all),
     }
 }

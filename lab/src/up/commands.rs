@@ -118,6 +118,11 @@ pub(super) fn vary(name: Option<String>, system: String, command: String) -> u8 
     printed(name, &Request::Vary { system, command })
 }
 
+/// `lab fault`.
+pub(super) fn fault(name: Option<String>, words: Vec<String>) -> u8 {
+    printed(name, &Request::Fault { words })
+}
+
 /// `lab netstat`.
 pub(super) fn netstat(name: Option<String>, system: String, report: crate::netstat::Request) -> u8 {
     printed(name, &Request::Netstat { system, report })

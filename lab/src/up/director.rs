@@ -101,7 +101,7 @@ fn listener(socket: OwnedFd) -> io::Result<UnixListener> {
 
 async fn build(realm: &Network, orders: &Orders) -> Result<Plex, PlexError> {
     let (bin_dir, out) = (orders.bin_dir.clone(), orders.out.clone());
-    let mut plex = Plex::build(realm, &orders.sysplex, Arc::clone(&orders.backend), bin_dir, out).await?;
+    let plex = Plex::build(realm, &orders.sysplex, Arc::clone(&orders.backend), bin_dir, out).await?;
     plex.start_tasks(TASKS_WITHIN).await?;
     Ok(plex)
 }

@@ -37,7 +37,7 @@ pub(super) struct Command {
 pub(super) async fn run(wire: &mut Wire, plex: &Plex, command: Command, fds: Vec<OwnedFd>) -> Result<Answer, Refusal> {
     let Command { system, argv, term } = command;
     let (host, exits) = plex.hosts.get(&system).map_err(|e| Refusal::failed(e.to_string()))?;
-    let running = start(host, argv, term, fds).await?;
+    let running = start(&host, argv, term, fds).await?;
     let mut exit = exits.of(running.pid);
     let mut caller_is_there = true;
     loop {

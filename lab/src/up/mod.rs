@@ -21,6 +21,7 @@ mod client;
 mod commands;
 mod director;
 mod execute;
+mod fault;
 mod logs;
 mod name;
 mod protocol;

@@ -59,6 +59,11 @@ pub(super) enum Request {
         /// Of one host only.
         system: Option<String>,
     },
+    /// Something is to go wrong, or to be mended. Answered by [`Answer::Printed`].
+    Fault {
+        /// The words of `lab fault`.
+        words: Vec<String>,
+    },
     /// Go down. Answered by [`Answer::GoingDown`], then everything ends.
     Down,
 }

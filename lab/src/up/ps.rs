@@ -10,6 +10,7 @@ use super::protocol::{Answer, Request};
 use crate::exit;
 use crate::operator::{self, Refusal};
 use crate::plex::Plex;
+use crate::plex::tasks::TaskHandle;
 
 /// Longest command line that is shown, in characters.
 const LONGEST_COMMAND: usize = 200;
@@ -43,17 +44,17 @@ pub(super) fn answer(plex: &Plex, system: Option<&str>) -> Result<Answer, Refusa
     let only = system.map(|system| operator::host(&plex.sysplex, system)).transpose()?;
     let namespace = |pid: i32| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     let mut hosts = BTreeMap::new();
-    for host in plex.hosts.iter().filter(|host| only.is_none_or(|only| host.name == only)) {
+    for host in plex.hosts.all().into_iter().filter(|host| only.is_none_or(|only| host.name == only)) {
         hosts.extend(namespace(host.init).map(|namespace| (namespace, host.name.clone())));
     }
-    let tasks: BTreeMap<i32, &str> =
-        plex.started.iter().map(|task| (task.running.realm_pid, task.name.as_str())).collect();
+    let of_task = |task: &TaskHandle| (task.running.realm_pid, task.name.clone());
+    let tasks: BTreeMap<i32, String> = plex.started.with(|started| started.iter().map(of_task).collect());
     let entries = std::fs::read_dir("/proc").map_err(|e| Refusal::failed(format!("/proc: {e}")))?;
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let mut found: Vec<Process> = pids
         .filter_map(|pid| {
             let system = hosts.get(&namespace(pid)?)?.clone();
-            let task = tasks.get(&pid).map(|&task| task.to_owned());
+            let task = tasks.get(&pid).cloned();
             // It may have ended meanwhile.
             read(Path::new(&format!("/proc/{pid}")), system, task)
         })

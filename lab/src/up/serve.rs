@@ -11,12 +11,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::execute::{self, Command};
+use super::fault;
 use super::name::own_uid;
 use super::protocol::{Answer, LONGEST_REQUEST, Request, Status, TaskStatus};
 use super::wire::Wire;
 use super::{logs, ps};
 use crate::exit;
 use crate::operator::{self, Refusal};
+use crate::plex::journal::View;
 use crate::plex::{Plex, Refused};
 
 /// Most connections at once.
@@ -92,6 +94,7 @@ impl Served {
             Request::Netstat { system, report } => netstat(self.plex()?, &system, &report).await,
             Request::Logs { of, follow } => logs::send(wire, self.plex()?, &of, follow).await,
             Request::Ps { system } => ps::answer(self.plex()?, system.as_deref()),
+            Request::Fault { words } => fault::serve(self.plex()?, &words).await,
             Request::Down => Ok(Answer::GoingDown),
         }
     }
@@ -99,10 +102,15 @@ impl Served {
 
 fn tasks(plex: &Plex) -> Vec<TaskStatus> {
     let of = |system: &str, task: &str| {
-        let ended = plex.journal.look(|view| view.exit_of(system, task).map(|exit| exit.how.clone()));
+        // Of one that was started again the latest end does not count.
+        let runs = plex.systems.process(system, task).is_some();
+        let last = |view: View<'_>| {
+            view.exits.iter().rfind(|exit| exit.system == system && exit.task == task).map(|exit| exit.how.clone())
+        };
+        let ended = if runs { None } else { plex.journal.look(last) };
         TaskStatus { system: system.to_owned(), task: task.to_owned(), ended }
     };
-    plex.started.iter().map(|started| of(&started.system, &started.name)).collect()
+    plex.started.names().iter().map(|(system, name)| of(system, name)).collect()
 }
 
 async fn vary(plex: &Plex, system: &str, command: &str) -> Result<Answer, Refusal> {

@@ -328,7 +328,7 @@ mod tests {
             (&["5336", "5335", "METRICS=127.0.0.1:5335"], "CLIENT and METRICS are both 5335"),
             (&["5336", "5335", "SAFCLASS=1CLASS"], "SAFCLASS (argument PRM): `1CLASS` was found"),
             (&["5336", "5335", "SAFCLASS=TOOLONG99"], "a class of 1 to 8 characters"),
-            (&["5336", "5335", "qqqq=1"], "the keys are HOST, CLIENT, HUBIP"),
+            (&["5336", "5335", "qqqq=1"], "the keys are HOST, CLIENT, CLIENTIP, HUBIP"),
             (&["5336", "5335", "WAIT=0"], "WAIT (argument PRM): `0` was found"),
             (&["5336", "5335", "WAIT="], "WAIT has no value"),
             (

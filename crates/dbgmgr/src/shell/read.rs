@@ -186,7 +186,7 @@ pub(super) async fn messages(
             Err(Failure::Frame(e)) => (Input::Garbage { conn, reason: e.to_string() }, true),
         };
         if core.send(Event::Input(input)).await.is_err() || last {
-            break;
+            return Read::Told;
         }
     }
     if !frames.is_empty() {

@@ -313,7 +313,10 @@ impl Shell {
             if let Input::Closed { conn, .. } | Input::LinkDone { engine: conn, .. } = &input {
                 self.handles.remove(conn);
             }
-            for output in self.manager.handle(monotonic_ns(), input) {
+            let mut outputs = self.manager.handle(monotonic_ns(), input);
+            // What is sent goes out at once, and whoever gets it may speak of it before this goes on: what it follows from is said first.
+            outputs.sort_by_key(|output| !matches!(output, Output::Emit(_)));
+            for output in outputs {
                 tracing::debug!(?output);
                 inputs.extend(self.carry_out(output));
             }

@@ -54,6 +54,32 @@ fn a_crash_is_taken_over_by_the_highest_rank() {
 }
 
 #[test]
+fn after_an_ipl_the_definer_has_it_again_and_nothing_that_operators_asked_counts() {
+    let mut group = group("backups = [\"SYS2\"]");
+    vary(&mut group, 2, "QUIESCE,PORT=4035");
+    group.crash(index(1));
+    assert_eq!(owner(&group), Some(2));
+    let messages = group.ipl(index(1));
+    assert_eq!((owner(&group), group.is_up(index(1))), (Some(1), true));
+    assert!(messages.iter().any(|message| message.text.contains("TAKEN OVER FROM TCPIP ON SYS2")), "{messages:?}");
+    assert!(!group.state().quiesced.is_empty(), "that was asked on another system");
+    group.crash(index(2));
+    group.ipl(index(2));
+    assert!(group.state().quiesced.is_empty());
+}
+
+#[test]
+fn with_whenidle_an_ipl_waits_until_the_backup_is_idle() {
+    let mut group = group("moveable = \"WHENIDLE\"\nbackups = [\"SYS2\"]");
+    group.crash(index(1));
+    connections(&mut group, &[(2, 1)]);
+    group.ipl(index(1));
+    assert_eq!(owner(&group), Some(2));
+    connections(&mut group, &[]);
+    assert_eq!(owner(&group), Some(1));
+}
+
+#[test]
 fn leave_and_join_give_and_take_back() {
     let mut group = group("backups = [\"SYS2\"]");
     let messages = vary(&mut group, 1, "LEAVEGROUP");

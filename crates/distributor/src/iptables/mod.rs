@@ -66,6 +66,13 @@ impl Backend for Iptables {
         &[IPSET, "iptables-restore", "iptables-save", "ip6tables-restore", "ip6tables-save"]
     }
 
+    fn clear(&self, prepared: bool) -> Vec<Script> {
+        // Without `--noflush`: the tables are as they are written here, empty.
+        let empty = |program| Script::new(program, &[], "*mangle\nCOMMIT\n*filter\nCOMMIT\n");
+        let sets = Script::new(IPSET, &["destroy"], "");
+        if prepared { vec![empty("iptables-restore"), empty("ip6tables-restore"), sets] } else { Vec::new() }
+    }
+
     fn render(&self, previous: Option<&OwnerPlan>, next: &OwnerPlan, connections: &[Connection]) -> Vec<Script> {
         render::scripts(previous, next, connections)
     }

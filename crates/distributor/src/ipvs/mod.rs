@@ -124,6 +124,12 @@ impl Backend for Ipvs {
         vec![daemon("backup"), daemon("master"), set(SETTINGS.into_iter().chain([NO_OWNER])), restore(services)]
     }
 
+    fn clear(&self, prepared: bool) -> Vec<Script> {
+        let stop = |state| Script::new(IPVSADM, &["--stop-daemon", state], "");
+        let all = vec![stop("backup"), stop("master"), Script::new(IPVSADM, &["-C"], "")];
+        if prepared { all } else { Vec::new() }
+    }
+
     fn render(&self, previous: Option<&OwnerPlan>, next: &OwnerPlan, _connections: &[Connection]) -> Vec<Script> {
         let mut scripts = Vec::new();
         let changes = services::changes(&self.servers, previous, next);

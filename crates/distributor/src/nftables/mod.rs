@@ -29,6 +29,10 @@ impl Backend for Nftables {
         &[NFT]
     }
 
+    fn clear(&self, _prepared: bool) -> Vec<Script> {
+        vec![Script::new(NFT, &["flush", "ruleset"], "")]
+    }
+
     fn render(&self, previous: Option<&OwnerPlan>, next: &OwnerPlan, connections: &[Connection]) -> Vec<Script> {
         let plan = load(render::script(previous, next, connections));
         let known: Vec<Script> = connections.chunks(MOST).map(|some| load(render::connections(some))).collect();

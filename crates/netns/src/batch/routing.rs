@@ -61,6 +61,11 @@ impl Batch {
         let what = format!("remove {}", describe_rule(rule));
         self.push(what, 0, RouteNetlinkMessage::DelRule(rule_message(rule)));
     }
+
+    /// Takes a policy rule away, just as the kernel has said that it is.
+    pub(crate) fn remove_rule_as_read(&mut self, message: RuleMessage) {
+        self.push("remove a rule".into(), 0, RouteNetlinkMessage::DelRule(message));
+    }
 }
 
 fn neighbour(link: u32, address: IpAddr) -> NeighbourMessage {

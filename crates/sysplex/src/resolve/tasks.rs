@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use toml::Spanned;
 
+mod command;
+
 use super::{NO_PORT_IN_RANGE, PerLpar, Problems, SYMBOL_MAKES_NO_PORT, Trouble, UNDEFINED_SYMBOL, expand_and};
 use crate::model::{Lpar, LparIndex, PortCheck, StartedTask};
 use crate::names::cut;
@@ -19,14 +21,15 @@ const HOST: u16 = 5336;
 const HUBPORT: u16 = 5337;
 const RSED: u16 = 4035;
 
-const PROGRAMS: [(&str, Program); 3] =
-    [("dbgmgr", Program::Dbgmgr), ("rsed", Program::Rsed), ("server", Program::Server)];
+const PROGRAMS: [(&str, Program); 4] =
+    [("dbgmgr", Program::Dbgmgr), ("rsed", Program::Rsed), ("server", Program::Server), ("command", Program::Command)];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Program {
     Dbgmgr,
     Rsed,
     Server,
+    Command,
 }
 
 pub(super) fn resolve(topology: &Topology, lpars: &mut [Lpar], problems: &mut Problems) {
@@ -51,6 +54,7 @@ pub(super) fn resolve(topology: &Topology, lpars: &mut [Lpar], problems: &mut Pr
                 Program::Dbgmgr => reader.debug_manager(wait),
                 Program::Rsed => reader.rsed(),
                 Program::Server => reader.server(),
+                Program::Command => reader.command(),
             };
             lpar.tasks.extend(task);
         }
@@ -86,6 +90,12 @@ fn foreign_keys(table: &StartedTaskTable, program: Program, problems: &mut Probl
         (Program::Server, "bind", span(&table.bind)),
         (Program::Server, "backlog", span(&table.backlog)),
         (Program::Server, "port_check", span(&table.port_check)),
+        (Program::Command, "command", span(&table.command)),
+        (Program::Command, "environment", table.environment.keys().next().map(Spanned::span)),
+        (Program::Command, "files", table.files.keys().next().map(Spanned::span)),
+        (Program::Command, "ready", span(&table.ready)),
+        (Program::Command, "restart", span(&table.restart)),
+        (Program::Command, "restart_most", span(&table.restart_most)),
     ];
     let found = keys.into_iter().filter(|(of, ..)| *of != program).filter_map(|(of, key, span)| Some((of, key, span?)));
     for (of, key, span) in found {

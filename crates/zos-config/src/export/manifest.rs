@@ -82,9 +82,10 @@ fn dvipa(text: &mut String, source: &Source<'_>, dvipa: &Dvipa, table: &DvipaTab
     }
 }
 
-/// A plain server has no procedure.
+/// A plain server, and any other program, has no procedure.
 fn server(text: &mut String, table: &StartedTaskTable) {
-    let _ = write!(text, "\n[[started_task]]\nname = {}\nprogram = \"server\"\n", string(table.name.get_ref()));
+    let (name, program) = (string(table.name.get_ref()), string(table.program.get_ref()));
+    let _ = write!(text, "\n[[started_task]]\nname = {name}\nprogram = {program}\n");
     if let Some(on) = &table.on {
         let _ = writeln!(text, "on = {}", list(on.get_ref().iter().map(|name| string(name.get_ref()))));
     }
@@ -99,5 +100,8 @@ fn server(text: &mut String, table: &StartedTaskTable) {
     }
     if let Some(check) = &table.port_check {
         let _ = writeln!(text, "port_check = {}", string(check.get_ref()));
+    }
+    for (key, value, _) in crate::commands::keys(table) {
+        let _ = writeln!(text, "{key} = {value}");
     }
 }

@@ -57,5 +57,5 @@ impl Source<'_> {
 
 /// Is it a Debug Manager or an RSE daemon, which have procedures?
 fn has_procedure(table: &StartedTaskTable) -> bool {
-    table.program.get_ref() != "server"
+    ["dbgmgr", "rsed"].contains(&table.program.get_ref().as_str())
 }

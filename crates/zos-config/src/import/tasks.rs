@@ -222,6 +222,9 @@ pub(super) fn of_table(site: &Site, table: &StartedTaskTable) -> Task {
     if let Some(backlog) = &table.backlog {
         task.add("backlog", backlog.get_ref().to_string(), place(backlog.span()));
     }
+    for (key, text, span) in crate::commands::keys(table) {
+        task.add(key, text, place(span));
+    }
     task
 }
 

@@ -26,6 +26,8 @@ enum Request {
     Vary(LparIndex, Vary),
     /// The LPAR is gone.
     Crashed(LparIndex),
+    /// The LPAR is up again.
+    Ipl(LparIndex),
     /// Who owns a DVIPA, and where that is to go.
     Owner(IpAddr, oneshot::Sender<Option<LparIndex>>),
     /// Who is up, and where that is to go.
@@ -93,6 +95,10 @@ impl Distributor {
                 return Ok(Vec::new()); // looking changes nothing
             }
             Request::Vary(on, command) => self.group.vary(on, &command).map_err(Refused::Command)?,
+            Request::Ipl(lpar) => {
+                self.prepare(lpar).await.map_err(kernel)?;
+                self.group.ipl(lpar)
+            }
             Request::Crashed(lpar) => {
                 let messages = self.group.crash(lpar);
                 self.places.retain(|(of, _), _| *of != lpar);
@@ -202,6 +208,14 @@ impl Handle {
     /// When their kernels cannot be made to.
     pub async fn crashed(&self, lpar: LparIndex) -> Result<Vec<String>, PlexError> {
         self.ask(Request::Crashed(lpar)).await?.map_err(refused)
+    }
+
+    /// The LPAR is up again and joins the group.
+    ///
+    /// # Errors
+    /// When the kernels cannot be made to follow.
+    pub async fn ipl(&self, lpar: LparIndex) -> Result<Vec<String>, PlexError> {
+        self.ask(Request::Ipl(lpar)).await?.map_err(refused)
     }
 
     /// The LPARs that are up.

@@ -29,8 +29,9 @@ pub(super) use first::FirstPlans;
 
 use super::journal::Journal;
 use super::own_calls::{self, Ways};
-use super::tasks::{self, Exits};
-use super::{Hosts, PlexError};
+use super::tasks::Exits;
+use super::tool;
+use super::{Hosts, PlexError, XCF};
 
 /// How often the listeners are looked at when no event says that something changed: a program that is not the lab's own may
 /// listen without a word.
@@ -157,6 +158,14 @@ impl Distributor {
         dvipas.and_then(|plan| plan.ports.get(&dvipa.port())).is_none_or(|plan| plan.ready.contains(target))
     }
 
+    /// An LPAR that may come to own a DVIPA is made ready for that.
+    async fn prepare(&self, lpar: LparIndex) -> Result<(), PlexError> {
+        if !self.sysplex.dvipas.iter().any(|dvipa| dvipa.may_be_owned_by(lpar)) {
+            return Ok(());
+        }
+        self.run(lpar, &self.backend.prepare(XCF)).await
+    }
+
     /// Makes the kernels follow the group: first who owns what, then how it is distributed.
     async fn bring_about(&mut self) -> Result<(), PlexError> {
         let plans = self.group.plans();
@@ -225,7 +234,7 @@ impl Distributor {
         let Some(lpar) = self.sysplex.lpar(on) else { return Ok(()) };
         let (host, exits) = self.hosts.get(&lpar.name)?;
         for script in scripts {
-            run(host, exits, script).await?;
+            run(&host, &exits, script).await?;
         }
         Ok(())
     }
@@ -250,12 +259,12 @@ async fn read_tables(
     let (host, exits) = hosts.get(&lpar.name)?;
     let mut outputs = Vec::new();
     for script in backend.read() {
-        outputs.push(run(host, exits, &script).await?);
+        outputs.push(run(&host, &exits, &script).await?);
     }
     backend.parse(&outputs).map_err(|e| PlexError::Io(io::Error::other(e)))
 }
 
 async fn run(host: &Host, exits: &Exits, script: &Script) -> Result<String, HostError> {
     let argv = [script.program.to_owned()].into_iter().chain(script.args.iter().cloned()).collect();
-    tasks::run_tool(host, exits, argv, &script.stdin).await
+    tool::run_tool(host, exits, argv, &script.stdin).await
 }

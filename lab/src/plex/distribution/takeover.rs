@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use distributor::{Connection, OwnerPlan, Place, Places};
-use netns::{Batch, NetNs, inside};
+use netns::{Batch, inside};
 use sysplex::LparIndex;
 
 use super::{Distributor, PlexError};
@@ -176,8 +176,8 @@ impl Distributor {
     }
 
     pub(super) fn commit(&self, host: &str, batch: Batch) -> Result<(), PlexError> {
-        let netns: &NetNs = self.hosts.get(host)?.0.netns();
-        let done = inside(netns, || {
+        let (host, _) = self.hosts.get(host)?;
+        let done = inside(host.netns(), || {
             let mut socket = Batch::socket()?;
             batch.commit(&mut socket).map_err(std::io::Error::other)
         });

@@ -124,6 +124,25 @@ pub struct Carried {
 }
 
 impl Case {
+    /// Of this sysplex and this failure nothing else is known yet.
+    pub(in crate::run) fn new(sysplex: Sysplex, failure: Failure) -> Self {
+        Self {
+            sysplex,
+            notes: Vec::new(),
+            failure,
+            done: Vec::new(),
+            exits: Vec::new(),
+            listeners: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            distributed: Vec::new(),
+            owners: BTreeMap::new(),
+            carried: Vec::new(),
+            missing: Vec::new(),
+            group: Group::default(),
+            events: Vec::new(),
+        }
+    }
+
     /// Writes it to the run's directory; the events are there already.
     ///
     /// # Errors

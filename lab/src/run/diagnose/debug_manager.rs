@@ -28,14 +28,17 @@ impl<'a> DebugManager<'a> {
             StartedTask::DebugManager { name, client, host, hub, tls, .. } => {
                 Some(Self { lpar, task: name, host: *host, client: *client, hub: *hub, tls: *tls })
             }
-            StartedTask::Rsed { .. } | StartedTask::Server { .. } | StartedTask::WrongParm { .. } => None,
+            StartedTask::Rsed { .. }
+            | StartedTask::Server { .. }
+            | StartedTask::WrongParm { .. }
+            | StartedTask::Command { .. } => None,
         })
     }
 }
 
 /// The handoff that failed in this way, and the Debug Manager of its job.
 pub(super) fn handoff(case: &Case, symptom: Symptom) -> Option<(&Handoff, DebugManager<'_>)> {
-    let handoff = case.failure.handoff.as_ref().filter(|_| case.failure.symptom == symptom)?;
+    let handoff = case.failure.handoff.as_deref().filter(|_| case.failure.symptom == symptom)?;
     Some((handoff, DebugManager::on(case.sysplex.lpar_named(&handoff.on)?)?))
 }
 

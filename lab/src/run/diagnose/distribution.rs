@@ -51,7 +51,7 @@ pub(super) fn listeners<'c>(case: &'c Case, system: &str) -> impl Iterator<Item 
 
 /// The owner's rows for what was dialled; where it is about a handoff, that of the job's system.
 fn rows(case: &Case, to: SocketAddr) -> Vec<&Distributed> {
-    let job_on = case.failure.handoff.as_ref().map(|handoff| &handoff.on);
+    let job_on = case.failure.handoff.as_deref().map(|handoff| &handoff.on);
     let is_it = |row: &&Distributed| row.dest == to && job_on.is_none_or(|on| row.target == *on);
     case.distributed.iter().filter(is_it).collect()
 }

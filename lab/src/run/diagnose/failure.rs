@@ -15,7 +15,7 @@ pub struct Failure {
     /// What was awaited and what was seen instead.
     pub what: String,
     /// Whose handoff, where it is about one.
-    pub handoff: Option<Handoff>,
+    pub handoff: Option<Box<Handoff>>,
     /// The address that was dialled, where it is about connections.
     #[serde(default)]
     pub dialled: Option<SocketAddr>,
@@ -37,7 +37,7 @@ impl Failure {
     /// The same, about this handoff.
     #[must_use]
     pub fn of(mut self, handoff: &Handoff) -> Self {
-        self.handoff = Some(handoff.clone());
+        self.handoff = Some(Box::new(handoff.clone()));
         self
     }
 }

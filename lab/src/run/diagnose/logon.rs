@@ -155,7 +155,8 @@ fn one_address_one_system(case: &Case) -> Option<Cause> {
 
 /// The user logged on at a system's own address, and the client dialled the session's port there.
 fn at_own_address(case: &Case) -> Option<Cause> {
-    let handoff = case.failure.handoff.as_ref().filter(|_| case.failure.symptom == Symptom::EngineConnectionRefused)?;
+    let handoff =
+        case.failure.handoff.as_deref().filter(|_| case.failure.symptom == Symptom::EngineConnectionRefused)?;
     let (failed, address) = case.events.iter().find_map(|event| match &event.what {
         What::ConnectFailed { what, address, how, .. }
             if what == "engine" && how == "refused" && event.task == handoff.user =>

@@ -1,12 +1,11 @@
 //! Cases for the tests of the rules.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use evidence::{Direction, Event, FlowKey, FlowSeen, TcpSocket, TcpState, What};
 use sysplex::Sysplex;
 
-use super::{Carried, Case, Failure, Group};
+use super::{Carried, Case, Failure};
 use crate::run::figure4::Handoff;
 use crate::scenario::Symptom;
 
@@ -14,21 +13,7 @@ use crate::scenario::Symptom;
 pub(super) fn case(symptom: Symptom, events: &[Event]) -> Case {
     let sysplex = Sysplex::uniform(2);
     let handoff = Handoff { job: "EQATST".into(), on: sysplex.lpars[1].name.clone(), user: "IBMUSER".into() };
-    Case {
-        sysplex,
-        notes: Vec::new(),
-        failure: Failure::new(symptom, "x").of(&handoff),
-        done: Vec::new(),
-        exits: Vec::new(),
-        listeners: BTreeMap::new(),
-        connections: BTreeMap::new(),
-        distributed: Vec::new(),
-        owners: BTreeMap::new(),
-        carried: Vec::new(),
-        missing: Vec::new(),
-        group: Group::default(),
-        events: events.to_vec(),
-    }
+    Case { events: events.to_vec(), ..Case::new(sysplex, Failure::new(symptom, "x").of(&handoff)) }
 }
 
 /// What the Debug Manager of a system says.

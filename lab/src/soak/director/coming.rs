@@ -1,13 +1,12 @@
 //! Faults that are to come, stand, and are to go. They are brought about and healed one after the other, beside everything else.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use soak::fault::{Fault, Planned};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 
-use crate::plex::Plex;
-use crate::soak::faults;
+use crate::plex::faults::Faults;
+use crate::soak::faults::of;
 
 /// What is to be done to the sysplex.
 #[derive(Clone, Debug)]
@@ -41,33 +40,43 @@ pub(in crate::soak) struct Coming {
     pub(super) standing: Vec<Standing>,
     acts: mpsc::UnboundedSender<(u32, Fault, Act)>,
     done: mpsc::UnboundedReceiver<Done>,
+    /// Acts that are not done.
+    under_way: usize,
 }
 
 impl Coming {
-    pub(super) fn new(planned: &[Planned], plex: &Arc<Mutex<Plex>>) -> Self {
+    pub(super) fn new(planned: &[Planned], faults: Faults) -> Self {
         let (acts, mut to_do) = mpsc::unbounded_channel::<(u32, Fault, Act)>();
         let (say, done) = mpsc::unbounded_channel();
-        let plex = Arc::clone(plex);
         tokio::spawn(async move {
             while let Some((id, fault, act)) = to_do.recv().await {
-                let mut plex = plex.lock().await;
+                let name = id.to_string();
                 let result = match act {
-                    Act::Apply => faults::apply(&plex, id, &fault).await,
-                    Act::Heal => faults::heal(&mut plex, id, &fault).await,
+                    Act::Apply => faults.begin(&name, &of(&fault)).await,
+                    Act::Heal => faults.heal(&name).await,
                 };
-                drop(plex);
+                let result = result.map(drop).map_err(|e| e.to_string());
                 if say.send(Done { id, fault, act, result }).is_err() {
                     return;
                 }
             }
         });
-        Self { planned: (0..).zip(planned.iter().cloned()).collect(), standing: Vec::new(), acts, done }
+        let planned = (0..).zip(planned.iter().cloned()).collect();
+        Self { planned, standing: Vec::new(), acts, done, under_way: 0 }
+    }
+
+    /// Is one brought about or healed just now?
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way > 0
     }
 
     /// What was done; waits for it.
     pub(in crate::soak) async fn next(&mut self) -> Done {
         match self.done.recv().await {
-            Some(done) => done,
+            Some(done) => {
+                self.under_way -= 1;
+                done
+            }
             None => std::future::pending().await,
         }
     }
@@ -77,7 +86,9 @@ impl Coming {
         let mut begun = Vec::new();
         while let Some((id, planned)) = due(&mut self.planned, now_ms) {
             let until_ms = now_ms + planned.for_ms;
-            self.standing.push(Standing { id, fault: planned.fault.clone(), until_ms, heals: false });
+            // What is over at once has nothing to heal.
+            let heals = of(&planned.fault).is_instant();
+            self.standing.push(Standing { id, fault: planned.fault.clone(), until_ms, heals });
             begun.push((id, planned.fault));
         }
         begun
@@ -85,6 +96,7 @@ impl Coming {
 
     /// Has this one brought about.
     pub(super) fn apply(&mut self, id: u32, fault: Fault) {
+        self.under_way += 1;
         let _ = self.acts.send((id, fault, Act::Apply));
     }
 
@@ -92,6 +104,7 @@ impl Coming {
     pub(super) fn heal(&mut self, now_ms: u64) {
         for standing in self.standing.iter_mut().filter(|it| !it.heals && it.until_ms <= now_ms) {
             standing.heals = true;
+            self.under_way += 1;
             let _ = self.acts.send((standing.id, standing.fault.clone(), Act::Heal));
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::iter::Peekable;
-use std::sync::Arc;
 
 use evidence::{Event, monotonic_ns};
 use serde_json::json;
@@ -12,11 +11,11 @@ use soak::model::{Fact, Model};
 use soak::plan::{self, What, job_name, user_id};
 use soak::summary::Summary;
 use sysplex::LparIndex;
-use tokio::sync::Mutex;
 
 use super::coming::{Act, Coming, Done};
 use super::{Orders, fact, ms_since};
 use crate::plex::Plex;
+use crate::soak::faults;
 use crate::soak::record::Record;
 use crate::soak::sample::{self, Samples};
 use crate::soak::swarms::{JOBS, Swarms};
@@ -33,7 +32,7 @@ const LOGON_AGAIN_MS: u64 = 1_000;
 
 /// See the module.
 pub(super) struct State {
-    plex: Arc<Mutex<Plex>>,
+    plex: Plex,
     swarms: Swarms,
     plan: crate::soak::plan::Plan,
     workstation: String,
@@ -61,9 +60,8 @@ impl State {
     pub(super) fn new(plex: Plex, swarms: Swarms, orders: &Orders) -> Result<Self, String> {
         let plan = orders.plan.clone();
         let layout = plan.layout()?;
-        let plex = Arc::new(Mutex::new(plex));
         Ok(Self {
-            coming: Coming::new(&plan.faults, &plex),
+            coming: Coming::new(&plan.faults, plex.faults.clone()),
             plex,
             swarms,
             workstation: layout.workstation.clone(),
@@ -178,7 +176,7 @@ impl State {
         if let Err(why) = &result {
             self.failures.push(format!("{fault}: {why}"));
         }
-        let is_over = matches!(act, Act::Heal) || result.is_err() || fault.kind() == Kind::Reset;
+        let is_over = matches!(act, Act::Heal) || result.is_err() || faults::of(&fault).is_instant();
         if is_over {
             let _ = self.record.event(&json!({"t_ns": monotonic_ns(), "fault": id, "healed": fault}));
             self.model.feed(monotonic_ns(), Fact::FaultHealed(id));
@@ -188,16 +186,15 @@ impl State {
 
     /// An LPAR has crashed, or is up again: who owns the DVIPA now? Its jobs were gone with it.
     async fn came_or_went(&mut self, lpar: &str, is_up: bool) {
-        let plex = Arc::clone(&self.plex);
-        let plex = plex.lock().await;
-        self.ask_owner(&plex).await;
-        if is_up && let Err(e) = self.swarms.start_jobs(&plex, lpar, self.plan.patience_ms).await {
+        self.ask_owner().await;
+        if is_up && let Err(e) = self.swarms.start_jobs(&self.plex, lpar, self.plan.patience_ms).await {
             self.failures.push(format!("{JOBS} on {lpar} after its IPL: {e}"));
         }
     }
 
     /// Tells the model who owns the DVIPA.
-    async fn ask_owner(&mut self, plex: &Plex) -> Option<LparIndex> {
+    async fn ask_owner(&mut self) -> Option<LparIndex> {
+        let plex = &self.plex;
         let owner = plex.distribution.owner(plex.sysplex.dvipas.first()?.address).await.ok()??;
         let lpar = plex.sysplex.lpar(owner)?;
         self.model.feed(monotonic_ns(), Fact::OwnerIs(lpar.name.clone()));
@@ -244,15 +241,16 @@ impl State {
     async fn sample(&mut self, now: u64, vcrt: bool) {
         self.most_rss_kib = self.most_rss_kib.max(sample::own_rss_kib());
         // While a fault comes or goes there is nothing to be seen that would count.
-        let plex = Arc::clone(&self.plex);
-        let Ok(plex) = plex.try_lock() else { return };
-        self.samples.take(now, &plex, &self.swarms);
+        if self.coming.is_under_way() {
+            return;
+        }
+        self.samples.take(now, &self.plex, &self.swarms);
         if !vcrt {
             return;
         }
-        let Some(owner) = self.ask_owner(&plex).await else { return };
-        let name = plex.sysplex.lpar(owner).map(|lpar| lpar.name.clone()).unwrap_or_default();
-        if let Ok(entries) = plex.distribution.vcrt(owner).await {
+        let Some(owner) = self.ask_owner().await else { return };
+        let name = self.plex.sysplex.lpar(owner).map(|lpar| lpar.name.clone()).unwrap_or_default();
+        if let Ok(entries) = self.plex.distribution.vcrt(owner).await {
             self.samples.add_vcrt(now, &name, entries.len());
         }
     }
