@@ -1,4 +1,4 @@
-//! Topologies: a problem is shown with its place in the file.
+//! Topologies: a problem is shown with its place in the file, and what is read can be checked.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,7 +6,7 @@ use sysplex::Sysplex;
 
 fuzz_target!(|text: &str| {
     match Sysplex::from_toml(text) {
-        Ok(sysplex) => drop(sysplex.warnings()),
+        Ok(sysplex) => drop(site_check::of_sysplex(&sysplex)),
         Err(problems) => {
             assert!(!problems.is_empty());
             problems.iter().for_each(|problem| drop(problem.render("fuzz.toml", text)));

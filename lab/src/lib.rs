@@ -37,6 +37,7 @@ pub mod cli;
 mod diagnose;
 pub mod doctor;
 pub mod exit;
+mod graph;
 mod manual;
 pub mod needs;
 pub mod netstat;

@@ -25,7 +25,7 @@ type Test = fn() -> Tested;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let tests: [(&str, Test); 18] = [
+    let tests: [(&str, Test); 19] = [
         ("up_is_listed_and_down_leaves_nothing", up_is_listed_and_down_leaves_nothing),
         ("it_holds_nothing_of_who_started_it", it_holds_nothing_of_who_started_it),
         ("exec_is_as_if_it_were_here", exec_is_as_if_it_were_here),
@@ -43,6 +43,7 @@ fn main() {
         ("ps_shows_each_task_in_its_host", look::ps_shows_each_task_in_its_host),
         ("logs_are_interleaved_and_followed", look::logs_are_interleaved_and_followed),
         ("a_capture_is_pcapng_and_ends_by_itself", look::a_capture_is_pcapng_and_ends_by_itself),
+        ("a_graph_shows_how_it_is_now", look::a_graph_shows_how_it_is_now),
         ("without_namespaces_the_exit_status_is_3", without_namespaces_the_exit_status_is_3),
     ];
     let trials = tests.map(|(name, test)| Trial::test(name, move || test().map_err(Failed::from)));

@@ -28,7 +28,9 @@ mod words;
 
 pub use cli::{EXAMPLES, Report, main};
 pub(crate) use keep::keep;
+pub(crate) use plan::Plan;
 pub use record::Record;
+pub(crate) use topology::figure;
 
 /// The report's name in the directory of its run.
 pub const REPORT: &str = "report.html";

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use super::run_dir::Run;
 use super::{connections, fault, latency, log, packet_list, steps, timeline, topology, verdict};
 
-const STYLE: &str = include_str!("assets/report.css");
+const STYLE: &str =
+    concat!(include_str!("assets/colours.css"), include_str!("assets/report.css"), include_str!("assets/topology.css"));
 const SCRIPT: &str = include_str!("assets/report.js");
 /// Largest result that is put into the page for programs, in bytes.
 const LARGEST_ISLAND: usize = 256 << 10;

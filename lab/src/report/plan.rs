@@ -32,6 +32,9 @@ pub struct System {
     pub xcf: String,
     /// Its started tasks: name, and ports in words.
     pub tasks: Vec<(String, String)>,
+    /// Is it down? A plan that was made before anything runs says that none is.
+    #[serde(default)]
+    pub is_down: bool,
 }
 
 /// One distributed DVIPA.
@@ -63,6 +66,11 @@ impl Plan {
         }
     }
 
+    /// The colour of a host, by its place; 0 is of none.
+    pub(crate) fn hue(&self, system: &str) -> usize {
+        self.hosts().position(|host| host == system).map_or(0, |place| place % 8 + 1)
+    }
+
     /// Names of all hosts: workstations first, then LPARs.
     pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let workstations = self.workstations.iter().map(|(name, _)| name.as_str());
@@ -76,6 +84,7 @@ fn system(lpar: &Lpar) -> System {
         home: lpar.home.to_string(),
         xcf: lpar.xcf.to_string(),
         tasks: lpar.tasks.iter().map(|task| (task.name().to_owned(), ports(task))).collect(),
+        is_down: false,
     }
 }
 

@@ -54,7 +54,7 @@ impl Run {
 
     /// The colour of a host, by its place in the topology.
     pub(super) fn hue(&self, system: &str) -> usize {
-        self.record.plan.hosts().position(|host| host == system).map_or(0, |place| place % 8 + 1)
+        self.record.plan.hue(system)
     }
 
     /// The events that this program knows.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::protocol::Wanted;
-use super::{background, capture, commands, fault, logs, ps};
+use super::{background, capture, commands, fault, graph, logs, ps};
 use crate::backends::Choice;
 use crate::netstat;
 
@@ -46,6 +46,9 @@ pub(crate) enum Command {
     /// Break something in a sysplex, and mend it: links, packets, tasks, LPARs
     #[command(after_help = fault::EXAMPLES)]
     Fault(fault::Fault),
+    /// Draw the topology: of a file, or of a sysplex that is up
+    #[command(after_help = graph::EXAMPLES)]
+    Graph(graph::Graph),
     /// Take a sysplex down
     #[command(after_help = DOWN_EXAMPLES)]
     Down(Down),
@@ -309,6 +312,7 @@ pub(crate) fn main(command: Command) -> u8 {
         Command::Vary(Operator { which, system, command }) => commands::vary(which.name, system, command.join(" ")),
         Command::Modify(Operator { which, system, command }) => commands::modify(which.name, system, command.join(" ")),
         Command::Fault(fault::Fault { which, words }) => commands::fault(which.name, words),
+        Command::Graph(arguments) => graph::main(&arguments),
         Command::Down(Down { name, all }) => commands::down(name, all),
     }
 }

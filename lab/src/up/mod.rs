@@ -22,6 +22,7 @@ mod commands;
 mod director;
 mod execute;
 mod fault;
+mod graph;
 mod logs;
 mod name;
 mod protocol;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ps::Process;
 use crate::plex::logs::Line;
+use crate::report::Plan;
 
 /// Longest line of a request, in bytes: a command line fits.
 pub(super) const LONGEST_REQUEST: usize = 64 * 1024;
@@ -64,6 +65,8 @@ pub(super) enum Request {
         /// The words of `lab fault`.
         words: Vec<String>,
     },
+    /// The topology as it is now. Answered by [`Answer::Graph`].
+    Graph,
     /// Go down. Answered by [`Answer::GoingDown`], then everything ends.
     Down,
 }
@@ -107,6 +110,8 @@ pub(super) enum Answer {
     NoMore,
     /// Processes.
     Processes(Vec<Process>),
+    /// The topology.
+    Graph(Plan),
     /// The command has ended.
     Exited {
         /// Its exit status; 128 + n when signal n ended it.

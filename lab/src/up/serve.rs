@@ -15,7 +15,7 @@ use super::fault;
 use super::name::own_uid;
 use super::protocol::{Answer, LONGEST_REQUEST, Request, Status, TaskStatus};
 use super::wire::Wire;
-use super::{logs, ps};
+use super::{graph, logs, ps};
 use crate::exit;
 use crate::operator::{self, Refusal};
 use crate::plex::journal::View;
@@ -94,6 +94,7 @@ impl Served {
             Request::Netstat { system, report } => netstat(self.plex()?, &system, &report).await,
             Request::Logs { of, follow } => logs::send(wire, self.plex()?, &of, follow).await,
             Request::Ps { system } => ps::answer(self.plex()?, system.as_deref()),
+            Request::Graph => graph::answer(self.plex()?).await,
             Request::Fault { words } => fault::serve(self.plex()?, &words).await,
             Request::Down => Ok(Answer::GoingDown),
         }

@@ -87,3 +87,14 @@ pub(crate) fn a_capture_is_pcapng_and_ends_by_itself() -> Tested {
     }
     expect(&kept.run("capture", &["LPAR1", "--interface", "eth7"])?, 1, &["eth7 cannot be captured"])
 }
+
+pub(crate) fn a_graph_shows_how_it_is_now() -> Tested {
+    let kept = Kept::up()?;
+    let mermaid = || kept.run("graph", &["--format", "mermaid"]);
+    expect(&mermaid()?, 0, &["flowchart TB", "dvipa0 ==>|owned by| lpar0", "dvipa0 -->|distributes to| lpar1"])?;
+    expect(&kept.run("fault", &["crash", "lpar=LPAR1"])?, 0, &[])?;
+    expect(&mermaid()?, 0, &["10.10.10.11<br/>is down", "dvipa0 ==>|owned by| lpar1"])?;
+    expect(&kept.run("graph", &[])?, 0, &["<svg ", "LPAR1<tspan class=\"down\"> is down", "owns 10.10.10.1"])?;
+    expect(&run(&["graph", "scenarios/figure4.toml"])?, 0, &["<svg ", "holds 10.10.10.1, hidden", "</svg>"])?;
+    expect(&run(&["graph", "scenarios/nosuch.toml"])?, 2, &["cannot read scenarios/nosuch.toml"])
+}
