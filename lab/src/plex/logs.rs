@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-/// Bytes of text that are kept, over all tasks. When there are more, the oldest lines go.
+/// Bytes of memory that lines may take, over all tasks. When they take more, the oldest go.
 const MOST_BYTES: usize = 4 << 20;
 
 /// One line that a task printed.
@@ -47,12 +47,12 @@ impl Logs {
     /// Adds a line.
     pub fn add(&self, line: Line) {
         let mut inner = self.lock();
-        inner.bytes += line.text.len();
+        inner.bytes += weight(&line);
         inner.lines.push_back(line);
         while inner.bytes > MOST_BYTES
             && let Some(oldest) = inner.lines.pop_front()
         {
-            inner.bytes -= oldest.text.len();
+            inner.bytes -= weight(&oldest);
             inner.gone += 1;
         }
         drop(inner);
@@ -74,6 +74,11 @@ impl Logs {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a line takes, about: most are short, and then it is not their text that counts.
+fn weight(line: &Line) -> usize {
+    size_of::<Line>() + line.system.len() + line.task.len() + line.text.len()
 }
 
 #[cfg(test)]
@@ -98,7 +103,7 @@ mod tests {
     #[test]
     fn the_oldest_go_when_there_are_too_many() {
         let logs = Logs::default();
-        let length = MOST_BYTES / 4;
+        let length = MOST_BYTES / 4 - weight(&line(0, 0));
         (0..10).for_each(|n| logs.add(line(n, length)));
         let (lines, next) = logs.since(0);
         assert_eq!((lines.len(), lines[0].t_ns, next), (4, 6, 10));

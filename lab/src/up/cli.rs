@@ -98,7 +98,7 @@ Examples:
 Exit status: the shell's; otherwise as `lab exec`.";
 
 const LOGS_EXAMPLES: &str = "\
-The newest 4 MiB are kept; `lab up --out` has everything in files. Times are in seconds since the first line that is shown.
+The newest lines are kept, 4 MiB of them; `lab up --out` has everything in files. Times are in seconds since the first line that is shown.
 Systems have colours on a terminal, unless NO_COLOR is set.
 
 Examples:
