@@ -38,8 +38,12 @@ const check = async (page, name) => {
   if (violations.length === 0) console.log(`  axe ${name}: nothing found`);
 };
 
+// As much of the page as the browser can take a picture of.
 const shoot = async (page, name) => {
-  if (process.env.SHOTS) await page.screenshot({ path: path.join(process.env.SHOTS, `${name}.png`), fullPage: true });
+  if (!process.env.SHOTS) return;
+  const [width, height] = await page.evaluate(() => [innerWidth, Math.min(document.documentElement.scrollHeight, 12000)]);
+  const clip = { x: 0, y: 0, width, height };
+  await page.screenshot({ path: path.join(process.env.SHOTS, `${name}.png`), clip, captureBeyondViewport: true });
 };
 
 // Arrows open their evidence by keyboard.

@@ -1,11 +1,13 @@
 //! The report of a run: one page that holds together, escapes what processes say, and stays small. No browser, no namespaces: from
 //! directories written here. (`scripts/report-browser-test` opens reports in a browser.)
 
-use std::fmt::Write as _;
-use std::path::Path;
-use std::process::{Command, Output};
+#[path = "report/page.rs"]
+mod page;
 
-use scraper::{Html, Selector};
+use std::fmt::Write as _;
+
+use page::{all, lab, report, text_of, write};
+use scraper::Html;
 use serde_json::{Value, json};
 
 /// One handoff as a run leaves it, cut from a real one: client 10.10.10.101:36908, DVIPA 10.10.10.1:5335, job on LPAR2.
@@ -22,55 +24,12 @@ fn directory() -> tempfile::TempDir {
     directory
 }
 
-fn write(directory: &Path, name: &str, text: &str) {
-    std::fs::write(directory.join(name), text).expect("written");
-}
-
-fn lab(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lab")).args(arguments).output().expect("lab starts")
-}
-
-/// The report of a directory: its text, and as a browser reads it.
-fn report(directory: &Path) -> (String, Html) {
-    let output = lab(&["report", directory.to_str().expect("a path"), "-o", "-"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let page = Html::parse_document(&text);
-    assert!(page.errors.is_empty(), "{:?}", page.errors);
-    (text, page)
-}
-
-fn all<'a>(page: &'a Html, selector: &str) -> Vec<scraper::ElementRef<'a>> {
-    page.select(&Selector::parse(selector).expect("a selector")).collect()
-}
-
-fn text_of(page: &Html, selector: &str) -> String {
-    all(page, selector).iter().flat_map(scraper::ElementRef::text).collect()
-}
-
 #[test]
 fn every_reference_leads_somewhere_and_nothing_leads_outside() {
     let (text, page) = report(directory().path());
-    let ids: Vec<&str> = all(&page, "[id]").iter().filter_map(|element| element.attr("id")).collect();
-    let unique: std::collections::BTreeSet<&&str> = ids.iter().collect();
-    assert_eq!(unique.len(), ids.len(), "an id is there twice: {ids:?}");
-    let mut references = 0;
-    for attribute in ["href", "for", "aria-labelledby", "aria-describedby", "marker-end", "fill"] {
-        for element in all(&page, &format!("[{attribute}]")) {
-            let value = element.attr(attribute).unwrap_or_default();
-            let value = value.strip_prefix("url(").map_or(value, |url| url.trim_end_matches(')'));
-            for id in value.split_whitespace().map(|word| word.trim_start_matches('#')) {
-                references += 1;
-                assert!(ids.contains(&id), "{attribute}={value} leads nowhere");
-            }
-        }
-    }
+    let references = page::references_lead_somewhere(&page);
     assert!(references > 30, "{references} references");
-    for selector in ["link", "img", "iframe", "object", "script[src]", "[srcset]", "[style]", "[onclick]", "base"] {
-        assert!(all(&page, selector).is_empty(), "{selector} is there");
-    }
-    assert!(!text.contains("http:") && !text.contains("https:"), "an address of the network");
-    assert!(text.contains("default-src 'none'"));
+    page::nothing_leads_outside(&text, &page);
 }
 
 #[test]
@@ -97,20 +56,7 @@ fn each_arrow_opens_its_evidence() {
 #[test]
 fn a_screen_reader_finds_its_way() {
     let (_, page) = report(directory().path());
-    for landmark in ["main", "nav[aria-label]", "header", "footer", "a.skip", "html[lang]", "head > title"] {
-        assert_eq!(all(&page, landmark).len(), 1, "{landmark}");
-    }
-    assert_eq!(all(&page, "h1").len(), 1);
-    assert_eq!(all(&page, "main section").len(), all(&page, "main section[aria-labelledby] > h2[id]").len());
-    assert_eq!(all(&page, "table").len(), all(&page, "table > caption").len());
-    for figure in all(&page, "svg") {
-        let named = figure.attr("aria-labelledby").or(figure.attr("aria-label"));
-        assert!(named.is_some_and(|name| !name.is_empty()), "a figure without a name");
-    }
-    assert_eq!(all(&page, ".scroll").len(), all(&page, ".scroll[tabindex='0'][role=region][aria-label]").len());
-    // Without scripts there is no button that does nothing.
-    assert_eq!(all(&page, "button").len(), all(&page, "button[hidden]").len());
-    assert_eq!(all(&page, "form").len(), all(&page, "form[hidden]").len());
+    page::a_screen_reader_finds_its_way(&page);
 }
 
 #[test]

@@ -51,6 +51,9 @@ fn a_short_soak_with_a_fault_passes_and_can_be_replayed() {
     let events = std::fs::read_to_string(out.join("events.jsonl")).expect("events");
     assert!(events.contains("\"begins\"") && events.contains("\"healed\""), "the fault stands among the events");
 
+    assert!(out.join("faults.jsonl").is_file() && said.contains("report: "), "{said}");
+    the_report_says_the_same(&out, counts["reached"].as_u64().expect("a number"));
+
     let again = soak(&what, &out);
     assert_eq!(again.status.code(), Some(2), "evidence is not overwritten");
     assert!(text(&again.stderr).contains("--out gives this one another place"), "{}", text(&again.stderr));
@@ -60,6 +63,16 @@ fn a_short_soak_with_a_fault_passes_and_can_be_replayed() {
     assert_eq!(replay.status.code(), Some(0), "{}", text(&replay.stderr));
     assert_eq!(json(&out.join("plan.json")), json(&second.join("plan.json")), "the same plan");
     assert_eq!(json(&second.join("summary.json"))["counts"]["sessions"], counts["sessions"], "the same sessions");
+}
+
+/// What the soak itself has written is what `lab report` makes of its evidence.
+fn the_report_says_the_same(out: &Path, reached: u64) {
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a report");
+    let anew = lab().arg("report").arg(out).args(["-o", "-"]).output().expect("lab starts");
+    assert_eq!(text(&anew.stdout), page);
+    for words in ["passed: soak of", &format!("{reached} ("), "DBGMGR on LPAR2 is killed", "class=\"course line-0\""] {
+        assert!(page.contains(words), "no `{words}` in the report");
+    }
 }
 
 #[test]

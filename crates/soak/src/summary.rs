@@ -10,6 +10,8 @@ use crate::model::{Counts, Violation};
 
 /// Steps of a histogram for each doubling: a quantile is at most 1/16 too high.
 const STEPS: u64 = 16;
+/// The step of the highest number.
+const LAST: u32 = 975;
 
 /// How long something took, for any number of times, in bounded memory: steps of a sixteenth (as HdrHistogram has them).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +34,29 @@ impl Histogram {
         self.total
     }
 
+    /// What was added since it was as `before`, an earlier state of it.
+    pub fn since(&self, before: &Self) -> Self {
+        let mut added = self.clone();
+        for (step, count) in &mut added.counts {
+            *count = count.saturating_sub(before.counts.get(step).copied().unwrap_or(0));
+        }
+        added.counts.retain(|_, count| *count > 0);
+        added.total = added.counts.values().sum();
+        added
+    }
+
+    /// The steps that hold any, from the lowest: their lowest and highest value, and how many they hold.
+    pub fn steps(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let lower = |step: u32| step.checked_sub(1).map_or(0, |below| upper(below).saturating_add(1));
+        self.counts.iter().map(move |(&step, &count)| (lower(step), upper(step), count))
+    }
+
     /// The value that so many of a thousand are not above.
     pub fn quantile(&self, per_mille: u64) -> u64 {
-        let wanted = (self.total * per_mille).div_ceil(1_000).max(1);
+        let wanted = self.total.saturating_mul(per_mille).div_ceil(1_000).max(1);
         let mut passed = 0;
         for (step, count) in &self.counts {
-            passed += count;
+            passed = count.saturating_add(passed);
             if passed >= wanted {
                 return upper(*step).min(self.most);
             }
@@ -56,8 +75,9 @@ fn step(value: u64) -> u32 {
     (high - 3) * 16 + u32::try_from(within).unwrap_or(0)
 }
 
-/// The highest value of a step.
+/// The highest value of a step; a file may name one that there is not.
 fn upper(step: u32) -> u64 {
+    let step = step.min(LAST);
     if step < 16 {
         return step.into();
     }
@@ -82,7 +102,7 @@ pub struct Grown {
 }
 
 /// Everything about a soak.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// How long it has gone on, in milliseconds.
     pub ran_ms: u64,
@@ -98,6 +118,9 @@ pub struct Summary {
     pub p99_us: u64,
     /// See [`Summary::p50_us`].
     pub p999_us: u64,
+    /// The same, all of them, in microseconds. Summaries of before have none.
+    #[serde(default)]
+    pub handoffs: Histogram,
     /// The faults that were brought about, by kind.
     pub faults: BTreeMap<Kind, u64>,
     /// Faults that did not come about, or were not seen to heal, and why.
@@ -142,12 +165,30 @@ mod tests {
         assert_eq!(Histogram::default().quantile(500), 0);
     }
 
+    #[test]
+    fn what_came_later_can_be_told() {
+        let (mut all, mut later) = (Histogram::default(), Histogram::default());
+        (1..=100).for_each(|value| all.add(value));
+        let before = all.clone();
+        for value in [7, 7, 900_000] {
+            all.add(value);
+            later.add(value);
+        }
+        assert_eq!(all.since(&before), later);
+        assert_eq!(later.steps().collect::<Vec<_>>()[0], (7, 7, 2));
+        assert_eq!(all.since(&all).steps().count(), 0);
+        assert_eq!((step(u64::MAX), upper(LAST), upper(u32::MAX)), (LAST, u64::MAX, u64::MAX));
+    }
+
     proptest! {
         #[test]
         fn steps_are_in_order_and_hold_their_values(value: u64, other: u64) {
             let value = value >> 1;
             prop_assert!(upper(step(value)) >= value);
             prop_assert!(value < 32 || upper(step(value)) - value <= value / 16);
+            let mut one = Histogram::default();
+            one.add(value);
+            prop_assert!(one.steps().all(|(least, most, count)| (least..=most).contains(&value) && count == 1));
             let other = other >> 1;
             prop_assert_eq!(value < other && step(value) > step(other), false);
         }

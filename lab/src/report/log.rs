@@ -111,7 +111,7 @@ fn row(run: &Run, line: &Line<'_>) -> Markup {
 }
 
 /// The fields of an event that say what happened, not where.
-fn fields(json: &str) -> String {
+pub(super) fn fields(json: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str::<Value>(json) else { return json.to_owned() };
     let own = ["t_ns", "system", "task", "pid", "event"];
     let words = fields.iter().filter(|(key, _)| !own.contains(&key.as_str())).map(|(key, value)| match value {

@@ -66,7 +66,7 @@ impl Plan {
         }
     }
 
-    /// The colour of a host, by its place; 0 is of none.
+    /// The colour of a host, by its place in the topology: 1 to 8, and 0 for one that is not in it.
     pub(crate) fn hue(&self, system: &str) -> usize {
         self.hosts().position(|host| host == system).map_or(0, |place| place % 8 + 1)
     }

@@ -14,6 +14,7 @@ use super::record::{self, Record};
 use crate::plex::log::{LOGS, LogLine};
 use crate::run::figure4::ms_since;
 use crate::run::result::{self, ScenarioResult};
+use crate::soak;
 
 /// The file of all processes' events.
 const EVENTS: &str = "events.jsonl";
@@ -84,8 +85,11 @@ pub(super) struct Said {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LoadError {
     /// It has no result.
-    #[error("{0} is not the directory of a run: it has no {file}; expected one that `lab run --out DIR` made", file = result::FILE)]
+    #[error("{0} is not the directory of a run: it has no {file}; expected one that `lab run --out DIR` made, or `lab soak`", file = result::FILE)]
     NoRun(PathBuf),
+    /// It is that of a soak, and has no summary.
+    #[error("{0} has the plan of a soak and no {file}: the soak ended before its first snapshot, which comes after ten seconds", file = soak::SUMMARY)]
+    NoSummary(PathBuf),
     /// A file cannot be read.
     #[error("cannot read {path}: {error}")]
     Read {
@@ -126,7 +130,11 @@ impl Ends<LogLine> {
     }
 }
 
-fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LoadError> {
+/// Reads a file of JSON; nothing when it is not there.
+///
+/// # Errors
+/// When it cannot be read, or is not what it should be.
+pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LoadError> {
     let read = |error| LoadError::Read { path: path.to_owned(), error };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -139,7 +147,10 @@ fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LoadError> {
 }
 
 /// Calls `take` with each line; a file that is not there has none.
-fn lines(path: &Path, mut take: impl FnMut(&str)) -> Result<(), LoadError> {
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn lines(path: &Path, mut take: impl FnMut(&str)) -> Result<(), LoadError> {
     let read = |error| LoadError::Read { path: path.to_owned(), error };
     let mut file = match File::open(path) {
         Ok(file) => BufReader::new(file),

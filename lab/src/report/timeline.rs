@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::draw::hatch;
 use super::fault::{BEGAN, Fault};
 use super::run_dir::{Run, Said};
-use super::words;
+use super::{axis, words};
 
 const LEFT: f64 = 108.0;
 const WIDTH: f64 = 900.0;
@@ -68,12 +68,7 @@ impl Scale {
 
     /// Round times along the line, about ten of them.
     fn ticks(&self) -> Vec<f64> {
-        let span = (self.last - self.first).max(0.001);
-        let rough = span / 8.0;
-        let power = 10_f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|n| n * power).find(|step| *step >= rough).unwrap_or(power);
-        let first = (self.first / step).ceil();
-        (0..20).map(|n| (first + f64::from(n)) * step).take_while(|at| *at <= self.last).collect()
+        axis::ticks(self.first, self.last, axis::step((self.last - self.first).max(0.001), 8.0))
     }
 }
 

@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::plan::{Plan, System};
-use super::run_dir::Run;
 use super::words;
 
 const BOX: f64 = 208.0;
@@ -21,8 +20,7 @@ const SVG: &str = "http://www.w3.org/2000/svg";
 const DVIPAS: usize = 6;
 
 /// The figure, and the same in words.
-pub(super) fn section(run: &Run) -> Markup {
-    let plan = &run.record.plan;
+pub(super) fn section(plan: &Plan) -> Markup {
     html! {
         section #topology aria-labelledby="topology-h" {
             h2 #topology-h { "Topology" }

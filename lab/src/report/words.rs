@@ -17,6 +17,17 @@ pub(super) fn lasting(ms: f64) -> String {
     }
 }
 
+/// Time from the beginning: hours, minutes and seconds.
+pub(super) fn elapsed(ms: u64) -> String {
+    let s = ms / 1000;
+    format!("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+}
+
+/// The same, with a tenth of a second.
+pub(super) fn moment(ms: u64) -> String {
+    format!("{}.{}", elapsed(ms), ms % 1000 / 100)
+}
+
 /// At most `most` characters, and how many there were more.
 pub(super) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -61,6 +72,11 @@ mod tests {
     #[test]
     fn code_in_a_text_is_marked_and_nothing_else_is_markup() {
         assert_eq!(marked("say `D,U` <now>").into_string(), "say <code>D,U</code> &lt;now&gt;");
+    }
+
+    #[test]
+    fn time_from_the_beginning_has_hours() {
+        assert_eq!([elapsed(0), elapsed(61_950), moment(259_200_000)], ["0:00:00", "0:01:01", "72:00:00.0"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::director::{self, Orders, Report};
 use super::plan::{self, Plan};
 use super::{faults, record, text};
 use crate::backends::{self, Choice};
-use crate::{cli, exit, programs, up};
+use crate::{cli, exit, programs, report, up};
 
 /// How much later a failure may come when the soak is run again with fewer faults.
 const AFTER_FAILURE_MS: u64 = 10_000;
@@ -23,7 +23,8 @@ const AFTER_FAILURE_MS: u64 = 10_000;
 pub(crate) const EXAMPLES: &str = "\
 Each session must reach its own user's workstation and its own LPAR's job exactly once, or fail with a fault that excuses it;
 nothing is lost, nothing is crossed, all is drained at the end; memory, descriptors, threads, sockets and the VCRT keep a budget.
-In DIR are plan.json (all that a replay needs), summary.json (whole at any time), snapshots.jsonl and events.jsonl (bounded).
+In DIR are report.html, plan.json (all that a replay needs), summary.json (whole at any time), snapshots.jsonl, faults.jsonl and
+events.jsonl (bounded).
 
 Examples:
   lab soak scenarios/topologies/two-lpars.toml --duration 2m --users 20 --rate 20/s
@@ -162,12 +163,13 @@ fn run(soak: &Soak, plan: &Plan) -> u8 {
     };
     if !summary.passed() && soak.shrink > 0 {
         summary.shrunk = make_short(soak, plan, &summary);
-        let written = record::write_whole(&soak.out, "summary.json", &summary)
+        let written = record::write_whole(&soak.out, record::SUMMARY, &summary)
             .and_then(|()| record::write_whole(&soak.out, "shrunk.json", &summary.shrunk));
         if let Err(e) = written {
             crate::note!("error: cannot write to {}: {e}", soak.out.display());
         }
     }
+    report::keep_soak(&soak.out);
     if soak.json {
         crate::say!("{}", serde_json::to_string(&summary).unwrap_or_default());
     } else {

@@ -18,3 +18,5 @@ mod swarms;
 mod text;
 
 pub(crate) use cli::{EXAMPLES, Soak, main};
+pub(crate) use plan::{FILE as PLAN, Plan};
+pub(crate) use record::{EVENTS, FAULTS, SNAPSHOTS, SUMMARY};

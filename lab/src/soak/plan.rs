@@ -12,11 +12,11 @@ use soak::random::{self, Ground};
 use sysplex::{StartedTask, Sysplex};
 
 /// Name of the file in an attempt's directory.
-pub(super) const FILE: &str = "plan.json";
+pub(crate) const FILE: &str = "plan.json";
 
 /// All that an attempt is made of.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// The sysplex.
     pub sysplex: Sysplex,
     /// The backend that distributes.
@@ -36,7 +36,7 @@ impl Plan {
     ///
     /// # Errors
     /// Why it cannot be read.
-    pub(super) fn read(directory: &Path) -> Result<Self, String> {
+    pub(crate) fn read(directory: &Path) -> Result<Self, String> {
         let path = directory.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
         serde_json::from_str(&text)

@@ -11,6 +11,17 @@ use serde::Serialize;
 const EVENTS_MOST: u64 = 16 << 20;
 /// See [`EVENTS_MOST`].
 const SNAPSHOTS_MOST: u64 = 4 << 20;
+/// See [`EVENTS_MOST`].
+const FAULTS_MOST: u64 = 4 << 20;
+
+/// How things were, a line each.
+pub(crate) const SNAPSHOTS: &str = "snapshots.jsonl";
+/// What was said and done.
+pub(crate) const EVENTS: &str = "events.jsonl";
+/// Faults that began and were healed: events of a long soak do not reach back to its beginning.
+pub(crate) const FAULTS: &str = "faults.jsonl";
+/// The figures.
+pub(crate) const SUMMARY: &str = "summary.json";
 
 /// A file of JSON lines that begins anew when it is long; the one before is kept as `NAME.1`.
 #[derive(Debug)]
@@ -50,6 +61,7 @@ pub(super) struct Record {
     directory: PathBuf,
     events: Lines,
     snapshots: Lines,
+    faults: Lines,
 }
 
 impl Record {
@@ -58,9 +70,10 @@ impl Record {
     /// # Errors
     /// When it cannot be written to.
     pub(super) fn create(directory: &Path) -> io::Result<Self> {
-        let events = Lines::create(directory.join("events.jsonl"), EVENTS_MOST)?;
-        let snapshots = Lines::create(directory.join("snapshots.jsonl"), SNAPSHOTS_MOST)?;
-        Ok(Self { directory: directory.to_owned(), events, snapshots })
+        let events = Lines::create(directory.join(EVENTS), EVENTS_MOST)?;
+        let snapshots = Lines::create(directory.join(SNAPSHOTS), SNAPSHOTS_MOST)?;
+        let faults = Lines::create(directory.join(FAULTS), FAULTS_MOST)?;
+        Ok(Self { directory: directory.to_owned(), events, snapshots, faults })
     }
 
     /// Something that a swarm said, or that was done.
@@ -68,6 +81,15 @@ impl Record {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn event(&mut self, event: &impl Serialize) -> io::Result<()> {
+        self.events.add(event)
+    }
+
+    /// A fault that began or was healed; it is an event, too.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn fault(&mut self, event: &impl Serialize) -> io::Result<()> {
+        self.faults.add(event)?;
         self.events.add(event)
     }
 
@@ -79,7 +101,8 @@ impl Record {
         self.snapshots.add(line)?;
         self.snapshots.file.flush()?;
         self.events.file.flush()?;
-        write_whole(&self.directory, "summary.json", summary)
+        self.faults.file.flush()?;
+        write_whole(&self.directory, SUMMARY, summary)
     }
 }
 

@@ -123,6 +123,7 @@ mod tests {
             p50_us: 1,
             p99_us: 2,
             p999_us: 3,
+            handoffs: soak::summary::Histogram::default(),
             faults: [].into(),
             faults_failed: Vec::new(),
             grown: Vec::new(),

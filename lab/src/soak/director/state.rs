@@ -9,7 +9,7 @@ use serde_json::json;
 use soak::fault::{Fault, Kind};
 use soak::model::{Fact, Model};
 use soak::plan::{self, What, job_name, user_id};
-use soak::summary::Summary;
+use soak::summary::{Histogram, Summary};
 use sysplex::LparIndex;
 
 use super::coming::{Act, Coming, Done};
@@ -54,6 +54,8 @@ pub(super) struct State {
     next_ms: [u64; 4],
     progress: bool,
     most_rss_kib: f64,
+    /// The handoffs of the last snapshot.
+    told: Histogram,
 }
 
 impl State {
@@ -80,6 +82,7 @@ impl State {
             next_ms: [SAMPLE_MS, VCRT_MS, SNAPSHOT_MS, SAY_MS],
             progress: orders.progress,
             most_rss_kib: 0.0,
+            told: Histogram::default(),
             plan,
         })
     }
@@ -111,7 +114,8 @@ impl State {
         }
         for (id, fault) in self.coming.begin(now) {
             *self.faults.entry(fault.kind()).or_insert(0) += 1;
-            self.note(json!({"t_ns": monotonic_ns(), "fault": id, "begins": fault}))?;
+            let line = json!({"t_ms": now, "t_ns": monotonic_ns(), "fault": id, "begins": fault});
+            self.record.fault(&line).map_err(|e| format!("the evidence: {e}"))?;
             self.model.feed(monotonic_ns(), Fact::FaultBegan(id, fault.clone()));
             if let Fault::Crash { lpar } = &fault {
                 self.model.feed(monotonic_ns(), Fact::JobsGone(lpar.clone()));
@@ -178,7 +182,8 @@ impl State {
         }
         let is_over = matches!(act, Act::Heal) || result.is_err() || faults::of(&fault).is_instant();
         if is_over {
-            let _ = self.record.event(&json!({"t_ns": monotonic_ns(), "fault": id, "healed": fault}));
+            let line = json!({"t_ms": self.now_ms(), "t_ns": monotonic_ns(), "fault": id, "healed": fault, "failed": result.err()});
+            let _ = self.record.fault(&line);
             self.model.feed(monotonic_ns(), Fact::FaultHealed(id));
             self.coming.over(id);
         }
@@ -226,11 +231,7 @@ impl State {
             self.sample(now, due[1]).await;
         }
         if due[2] {
-            let (line, summary) = (self.now(), self.summary(false));
-            let line = json!({"t_ms": now, "reached": line.reached, "excused": line.excused, "open": line.open,
-                "users": line.users, "faults": line.faults, "standing": line.standing, "cpu_percent": line.cpu_percent,
-                "rss_mib": line.rss_mib, "vcrt": self.samples.vcrt(), "p99_us": line.p99_us, "violations": line.violations});
-            self.record.snapshot(&line, &summary).map_err(|e| format!("the evidence: {e}"))?;
+            self.snapshot(now, false)?;
         }
         if due[3] && self.progress {
             say(&self.now());
@@ -283,16 +284,25 @@ impl State {
             self.model.finish(monotonic_ns());
         }
         let finished = !self.is_broken();
-        let summary = self.summary(finished);
         if self.progress {
             say(&self.now());
             if std::io::stderr().is_terminal() {
                 crate::note!();
             }
         }
-        self.record
-            .snapshot(&json!({"t_ms": self.now_ms(), "finished": finished}), &summary)
-            .map_err(|e| e.to_string())?;
+        self.snapshot(self.now_ms(), finished)
+    }
+
+    /// Writes down how things are.
+    fn snapshot(&mut self, t_ms: u64, finished: bool) -> Result<Summary, String> {
+        let (line, summary) = (self.now(), self.summary(finished));
+        let lately = summary.handoffs.since(&self.told);
+        let line = json!({"t_ms": t_ms, "t_ns": monotonic_ns(), "finished": finished, "reached": line.reached, "excused": line.excused,
+            "open": line.open, "users": line.users, "faults": line.faults, "standing": line.standing, "cpu_percent": line.cpu_percent,
+            "rss_mib": line.rss_mib, "vcrt": self.samples.vcrt(), "p99_us": line.p99_us, "violations": line.violations,
+            "lately": {"p50_us": lately.quantile(500), "p99_us": lately.quantile(990)}});
+        self.record.snapshot(&line, &summary).map_err(|e| format!("the evidence: {e}"))?;
+        self.told = summary.handoffs.clone();
         Ok(summary)
     }
 
@@ -334,6 +344,7 @@ impl State {
             p50_us: handoffs.quantile(500),
             p99_us: handoffs.quantile(990),
             p999_us: handoffs.quantile(999),
+            handoffs: handoffs.clone(),
             faults: self.faults.clone(),
             faults_failed: self.failures.clone(),
             grown: self.samples.grown(ran_ms),
