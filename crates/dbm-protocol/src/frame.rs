@@ -88,17 +88,21 @@ pub fn announced(header: [u8; HEADER]) -> Result<usize, FrameError> {
     usize::try_from(length).ok().filter(|length| *length <= MAX_LEN).ok_or(FrameError::TooLong { found })
 }
 
+/// How much space a frame has from the beginning; most are shorter and need no more.
+const SPACE: usize = 256;
+
 /// One frame, ready to be sent.
 ///
 /// # Errors
 /// [`FrameError::TooLong`] when the message does not fit in a frame.
 pub fn encode(message: &impl Serialize) -> Result<Vec<u8>, FrameError> {
-    let mut bytes = vec![0; 4];
+    let mut bytes = Vec::with_capacity(SPACE);
+    bytes.resize(HEADER, 0);
     serde_json::to_writer(&mut bytes, message)?;
-    let length = bytes.len() - 4;
+    let length = bytes.len() - HEADER;
     let header = u32::try_from(length).ok().filter(|_| length <= MAX_LEN);
     let header = header.ok_or(FrameError::TooLong { found: length as u64 })?;
-    bytes[..4].copy_from_slice(&header.to_be_bytes());
+    bytes[..HEADER].copy_from_slice(&header.to_be_bytes());
     Ok(bytes)
 }
 

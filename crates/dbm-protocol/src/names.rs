@@ -1,8 +1,9 @@
 //! Names as z/OS has them, checked once at the edge, and the one-time token.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
 /// A name that z/OS would not take.
@@ -20,9 +21,11 @@ pub struct BadName {
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $expected:literal, $check:path) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        ///
+        /// Cheap to clone: a session's names go into many tables and messages.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The name as text.
@@ -35,7 +38,7 @@ macro_rules! name {
             type Error = BadName;
             fn try_from(text: String) -> Result<Self, BadName> {
                 if $check(&text) {
-                    Ok(Self(text))
+                    Ok(Self(text.into()))
                 } else {
                     let found = text.chars().take(40).collect();
                     Err(BadName { found, kind: $kind, expected: $expected })
@@ -52,7 +55,13 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.as_str().to_owned()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -103,8 +112,8 @@ fn is_session_id(text: &str) -> bool {
 /// A one-time secret of 16 random bytes, written as 32 hexadecimal digits. It never shows in `Debug` output, and comparing
 /// two takes the same time wherever they differ. (IBM documents that the engine must present "a valid security token"; its
 /// format is not documented and this one is ours.)
-#[derive(Clone, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Token([u8; 16]);
 
 impl Token {
@@ -121,6 +130,24 @@ impl Token {
     /// One with known bytes: those of a keyed hash, or of a test.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// Its digits, with no memory of their own.
+    fn digits(&self) -> [u8; 32] {
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+        digits
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+impl Serialize for Token {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digits = self.digits();
+        serializer.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
     }
 }
 
@@ -144,11 +171,7 @@ impl fmt::Debug for Token {
 
 impl From<Token> for String {
     fn from(token: Token) -> Self {
-        use fmt::Write;
-        token.0.iter().fold(Self::with_capacity(32), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        token.digits().map(char::from).iter().collect()
     }
 }
 
@@ -157,13 +180,14 @@ impl TryFrom<String> for Token {
     fn try_from(text: String) -> Result<Self, BadName> {
         // The text may be a secret that was almost right, so it is not repeated.
         let bad = || BadName { found: "..".to_owned(), kind: "token", expected: "32 hexadecimal digits" };
-        if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or_else(bad);
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(bad()) };
+        let mut bytes = [0; 16];
+        if pairs.len() != bytes.len() {
             return Err(bad());
         }
-        let mut bytes = [0; 16];
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| bad())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| bad())?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(*high)? << 4 | digit(*low)?;
         }
         Ok(Self(bytes))
     }

@@ -10,6 +10,10 @@ use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, Stat
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 
+/// An answer is about one socket, with no more than its header and a few attributes that were not asked for. One that is cut off would
+/// not be understood, and would not be taken for an answer.
+const LONGEST_ANSWER: usize = 1024;
+
 /// Asks the kernel whose connections are. It holds one socket, so it can be asked when no more descriptors are to be had.
 #[derive(Debug)]
 pub struct ConnectionOwners {
@@ -57,9 +61,11 @@ impl ConnectionOwners {
 
     /// The answer to the last question; one to an earlier question that failed half-way is not it.
     fn answer(&self) -> io::Result<NetlinkPayload<SockDiagMessage>> {
+        let mut space = [0; LONGEST_ANSWER];
         loop {
-            let (bytes, _) = self.socket.recv_from_full()?;
-            let message = NetlinkMessage::<SockDiagMessage>::deserialize(&bytes).map_err(io::Error::other)?;
+            let length = self.socket.recv(&mut &mut space[..], 0)?;
+            let bytes = &space[..length];
+            let message = NetlinkMessage::<SockDiagMessage>::deserialize(bytes).map_err(io::Error::other)?;
             if message.header.sequence_number == self.asked {
                 return Ok(message.payload);
             }

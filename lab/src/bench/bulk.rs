@@ -1,4 +1,6 @@
-//! Bytes as many as go: the server's end and the client's, for whatever way is between them.
+//! Bytes as many as go: the server's end and the client's, for whatever way is between them. Both ends have TCP_NODELAY, as debug
+//! connections have: without it the end of each piece waits for an acknowledgement, and a way whose sockets have it by themselves
+//! (those that Debug Manager hands over) would look faster than it is.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -28,6 +30,7 @@ pub(super) enum Way {
 
 /// The server's end, on a socket that blocks: does as the client's first byte says, until the client goes.
 pub(super) fn serve(stream: &mut TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
     let mut buffer = vec![0; PIECE];
     let mut wish = [0];
     stream.read_exact(&mut wish)?;
@@ -53,6 +56,7 @@ pub(super) fn call(station: &NetNs, to: SocketAddr, way: Way, time: Duration) ->
 
 /// The client's end, on a socket that blocks: sends or receives bytes for this long; returns how many in a second.
 pub(super) fn over(stream: &mut TcpStream, way: Way, time: Duration) -> io::Result<f64> {
+    stream.set_nodelay(true)?;
     match way {
         Way::ToClient => receive(stream, time),
         Way::ToServer => send(stream, time),

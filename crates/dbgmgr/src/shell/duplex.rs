@@ -74,7 +74,6 @@ enum Writing {
 impl Duplex {
     /// Starts to read from a connection, into the core.
     pub(super) fn start(conn: ConnId, port: Port, stream: TcpStream, core: &mpsc::Sender<Event>) -> Self {
-        let _ = stream.set_nodelay(true);
         let (mut read_half, half) = stream.into_split();
         let reader = tokio::spawn({
             let core = core.clone();
@@ -99,7 +98,6 @@ impl Duplex {
         acceptor: TlsAcceptor,
         core: &mpsc::Sender<Event>,
     ) -> Self {
-        let _ = stream.set_nodelay(true);
         let (duplex, mut work) = Self::new(conn, port, core);
         tokio::spawn(async move {
             let accepted = tokio::select! {

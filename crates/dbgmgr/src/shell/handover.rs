@@ -108,17 +108,16 @@ pub(super) async fn engine(
     mut orders: mpsc::UnboundedReceiver<Order>,
     relays: Relays,
 ) {
-    // The debugger will want it, and the option travels with the socket.
-    let _ = stream.set_nodelay(true);
     let Some(acceptor) = tls else { return converse(conn, stream, orders, &relays).await };
     let accepted = tokio::select! {
-        accepted = tls::accept(&acceptor, stream) => accepted,
+        // In a box, as the life of a connection without TLS is not to have room for it.
+        accepted = Box::pin(tls::accept(&acceptor, stream)) => accepted,
         // Before the handshake is done, an order is the end.
         _ = orders.recv() => return,
     };
     match accepted {
-        Ok(stream) => converse(conn, stream, orders, &relays).await,
-        Err(not) => tls::turn_away(not, (conn, Port::Client), &relays.core, let_go(&mut orders)).await,
+        Ok(stream) => Box::pin(converse(conn, stream, orders, &relays)).await,
+        Err(not) => Box::pin(tls::turn_away(not, (conn, Port::Client), &relays.core, let_go(&mut orders))).await,
     }
 }
 

@@ -53,7 +53,7 @@ impl HubPort {
             if let Some(listener) = ending {
                 let _ = listener.await;
             }
-            Outcome::Bind(TcpListener::bind(hub).await)
+            Outcome::Bind(TcpListener::bind(hub).await.inspect(accept::without_delay))
         });
     }
 

@@ -12,7 +12,7 @@ use evidence::{Emitter, What};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::{Fatal, control};
+use super::{Fatal, accept, control};
 use crate::config::Config;
 
 /// All that is held while Debug Manager is up.
@@ -84,6 +84,7 @@ async fn listen(role: &str, address: SocketAddr, run_dir: &Path, emitter: &Emitt
     })?;
     wait_in_line(&listener)
         .map_err(|e| Fatal(format!("cannot listen for {WAITING} connections on the {port} port, {address}: {e}")))?;
+    accept::without_delay(&listener);
     emitter.emit(What::Listening { role: role.to_owned(), address });
     Ok(listener)
 }

@@ -58,7 +58,8 @@ impl Line {
             into.direct.push(through(BULK)?);
         }
         let mut stream = self.hand_over(bed).await?;
-        into.handed_over.push(bulk::over(&mut stream, way, time).map_err(|e| format!("bytes after the handoff: {e}"))?);
+        let moved = inside(&bed.station, || bulk::over(&mut stream, way, time));
+        into.handed_over.push(moved.map_err(|e| format!("bytes after the handoff: {e}"))?);
         drop(stream);
         if !direct_first {
             into.direct.push(through(BULK)?);

@@ -1,6 +1,7 @@
 //! Jobs under the debugger, many in one thread: each speaks to the real Debug Manager of its LPAR as a debugger does.
 
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use dbm_protocol::nametoken::{self, DbmToken};
 use dbm_protocol::passticket::Key;
 use dbm_protocol::{Hello, Role, UserId, frame};
 use evidence::monotonic_ns;
+use rustix::net::sockopt::{set_tcp_nodelay, set_tcp_quickack};
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixStream};
@@ -156,10 +158,17 @@ fn late(awaited: &str) -> String {
     format!("awaited {awaited} for {PATIENCE:?}")
 }
 
+/// For all who talk in the benchmark, HAProxy's clients too: a word goes out when it is said, and an answer is the acknowledgement. (A
+/// packet that only acknowledges is work for the processors of workstations and jobs, which here are Debug Manager's as well.)
+pub(super) fn for_short_words(socket: &impl AsFd) -> std::io::Result<()> {
+    set_tcp_nodelay(socket, true)?;
+    Ok(set_tcp_quickack(socket, false)?)
+}
+
 /// A connection within this system.
 async fn dial_from(from: Ipv4Addr, port: u16) -> std::io::Result<TcpStream> {
     let socket = tokio::net::TcpSocket::new_v4()?;
-    socket.set_nodelay(true)?;
+    for_short_words(&socket)?;
     if from != Ipv4Addr::LOCALHOST {
         socket.bind((from, 0).into())?;
     }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::bed::{Bed, JOBS_ON};
+use super::jobs::for_short_words;
 use super::pipeline::{self, Loop, Times};
 use super::program::{self, Program};
 use crate::bench::traffic::serve::{self, BULK, GREETS};
@@ -84,6 +85,7 @@ pub(super) fn connections(bed: &Bed, port: u16, in_flight: usize, time: Duration
         let began_ns = monotonic_ns();
         let greeted = timeout(PATIENCE, async {
             let mut stream = TcpStream::connect(to).await?;
+            for_short_words(&stream)?;
             let mut first = [0; 1];
             stream.read_exact(&mut first).await?;
             let first_ns = monotonic_ns();

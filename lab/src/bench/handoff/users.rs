@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::bed::Bed;
-use super::jobs::{part, together};
+use super::jobs::{for_short_words, part, together};
 
 /// How long each answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -188,7 +188,7 @@ async fn greet(mut engine: TcpStream) -> Result<(), String> {
 
 async fn dial(to: SocketAddr) -> Result<TcpStream, String> {
     let stream = TcpStream::connect(to).await.map_err(|e| format!("{to}: {e}"))?;
-    stream.set_nodelay(true).map_err(|e| format!("{to}: {e}"))?;
+    for_short_words(&stream).map_err(|e| format!("{to}: {e}"))?;
     Ok(stream)
 }
 
