@@ -1,13 +1,20 @@
-//! A short soak of the real lab: with a fault, with its evidence, and what is refused.
+//! A short soak of the real lab: with a fault, with its evidence, interrupted and resumed; and what is refused.
 
 mod common;
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Child, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use common::{build_programs, lab};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 
+/// How long anything may take that is waited for.
+const WITHIN: Duration = Duration::from_secs(60);
 const TOPOLOGY: &str = "scenarios/topologies/two-lpars.toml";
 
 fn soak(arguments: &[&str], out: &Path) -> Output {
@@ -75,13 +82,132 @@ fn the_report_says_the_same(out: &Path, reached: u64) {
     }
 }
 
+/// A soak that goes on while the test does; it does not outlive it.
+struct Going(Child);
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Going {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = lab();
+        command.arg("soak").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        Self(command.spawn().expect("lab starts"))
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().expect("its status")
+    }
+
+    /// Waits until this shows something, while it goes on.
+    fn until<T>(&mut self, awaited: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let until = Instant::now() + WITHIN;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert_eq!(self.ended(), None, "it ended before {awaited}");
+            assert!(Instant::now() < until, "awaited {awaited} for {WITHIN:?}");
+            // It has no event for that: files and metrics are looked at.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.0.id()).expect("a pid")).expect("a pid")
+    }
+}
+
+fn ask(port: u16) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(WITHIN)).ok()?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: lab\r\n\r\n").ok()?;
+    let mut page = String::new();
+    stream.read_to_string(&mut page).ok()?;
+    Some(page)
+}
+
+fn metric(page: &str, name: &str) -> Option<f64> {
+    page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// Told to end, then killed, then left alone: three parts, one soak, and each of its faults once.
+#[test]
+fn a_soak_that_is_interrupted_and_one_that_is_killed_go_on() {
+    build_programs();
+    if lab().arg("doctor").output().expect("lab starts").status.code() != Some(0) {
+        println!("this machine cannot run it");
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let (faults, out) = (directory.path().join("faults.json"), directory.path().join("out"));
+    let list = r#"[{"at_ms": 3500, "for_ms": 300, "kind": "kill", "task": "RSED", "on": "LPAR2"},
+                   {"at_ms": 20000, "for_ms": 300, "kind": "kill", "task": "RSED", "on": "LPAR2"}]"#;
+    std::fs::write(&faults, list).expect("written");
+    let (faults, at) = (faults.display().to_string(), out.display().to_string());
+    let (summary, snapshots) = (out.join("summary.json"), out.join("snapshots.jsonl"));
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+    let metrics = format!("127.0.0.1:{port}");
+    let begin = [TOPOLOGY, "--duration", "24s", "--users", "6", "--rate", "10/s", "--faults", &faults];
+    let mut first = Going::start(&[&begin[..], &["--out", &at, "--metrics", &metrics]].concat());
+    let page = first.until("a fault and ten handoffs among its metrics", || {
+        let page = ask(port)?;
+        let is_there = metric(&page, "lab_soak_faults_total{kind=\"kill\"}") == Some(1.0);
+        (is_there && metric(&page, "lab_soak_handoffs_total")? >= 10.0).then_some(page)
+    });
+    for name in ["lab_soak_violations_total", "lab_soak_users", "lab_soak_cpu_seconds_total"] {
+        assert!(metric(&page, name).is_some(), "{name} in\n{page}");
+    }
+    // As Ctrl-C does: to the lab and to all that it has forked.
+    kill_process_group(first.pid(), Signal::INT).expect("signalled");
+    let status = first.0.wait().expect("its end");
+    assert_eq!(status.code(), Some(130), "interrupted");
+    let one = json(&summary);
+    assert_eq!((&one["interrupted"], &one["finished"]), (&true.into(), &false.into()));
+    let number = |of: &Value, key: &str| of["counts"][key].as_u64().expect("a number");
+    assert_eq!(number(&one, "sessions"), number(&one, "reached") + number(&one, "excused"), "in order: {one}");
+
+    // The second part is killed after its first snapshot.
+    let lines = || std::fs::read_to_string(&snapshots).map_or(0, |text| text.lines().count());
+    let before = lines();
+    let mut second = Going::start(&["--resume", &at]);
+    second.until("a snapshot and its summary", || {
+        let parts = json(&summary)["parts"].as_array().map_or(0, Vec::len);
+        (lines() > before && parts == 2).then_some(())
+    });
+    kill_process(second.pid(), Signal::KILL).expect("signalled");
+    second.0.wait().expect("its end");
+
+    let third = lab().args(["soak", "--json", "--resume", &at]).output().expect("lab starts");
+    assert_eq!(third.status.code(), Some(0), "{}", text(&third.stderr));
+    let all: Value = serde_json::from_slice(&third.stdout).expect("the summary on standard output");
+    assert_eq!(all, json(&summary), "the same on disk");
+    let parts = all["parts"].as_array().expect("parts");
+    let how: Vec<&str> = parts.iter().filter_map(|part| part["how"].as_str()).collect();
+    assert_eq!(how, ["interrupted", "cut_off", "ended"]);
+    assert!(parts.windows(2).all(|two| two[0]["to_ms"] == two[1]["from_ms"]), "one goes on where the other was: {all}");
+    let reached: u64 = parts.iter().filter_map(|part| part["reached"].as_u64()).sum();
+    assert_eq!(number(&all, "reached"), reached, "added up");
+    assert!(number(&all, "reached") > number(&one, "reached") && all["finished"] == true, "{all}");
+    assert_eq!(all["faults"]["kill"], 2, "each fault once");
+
+    let again = lab().args(["soak", "--resume", &at]).output().expect("lab starts");
+    assert_eq!(again.status.code(), Some(2), "nothing is left");
+    assert!(text(&again.stderr).contains("it has come to its end"), "{}", text(&again.stderr));
+}
+
 #[test]
 fn what_is_wrong_is_refused_before_anything_starts() {
     let directory = tempfile::tempdir().expect("a directory");
     let faults = directory.path().join("faults.json");
     std::fs::write(&faults, r#"[{"at_ms": 1, "for_ms": 1, "kind": "crash", "lpar": "LPAR9"}]"#).expect("written");
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 5] = [
         (&[TOPOLOGY, "--rate", "fast"], "found `fast`, expected a number of sessions in a second"),
+        (&[TOPOLOGY, "--metrics", "0.0.0.0:9100"], "expected a loopback address and a port"),
         (&["no-such.toml"], "cannot read no-such.toml"),
         (&[TOPOLOGY, "--faults", "/no/such/file"], "cannot read /no/such/file"),
         (&[TOPOLOGY, "--faults", &faults.display().to_string()], "there is no host LPAR9"),

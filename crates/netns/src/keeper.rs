@@ -71,7 +71,11 @@ fn serve(director: Pid, socket: &OwnedFd, life: &OwnedFd) -> io::Result<i32> {
         if listening {
             fds.push(PollFd::new(socket.as_fd(), PollFlags::POLLIN));
         }
-        poll(&mut fds, PollTimeout::NONE)?;
+        match poll(&mut fds, PollTimeout::NONE) {
+            // The program outside may have handlers for signals, and Ctrl-C reaches this process, too.
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(e) => return Err(e.into()),
+        }
         let ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
         if ready(&fds[1]) {
             return Ok(ORPHANED);

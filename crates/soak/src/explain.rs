@@ -14,6 +14,12 @@
 //! It does so when it stood, or had been healed for less than its **grace**, at any time between the session's beginning and its end. A
 //! session that begins after the grace must succeed. Besides, a session is excused when its user was not logged on at some time of
 //! its life: it may wait for the user for too long. (That the user was not logged on needs an excuse of its own.)
+//!
+//! A machine that stood still for a second or longer (it was asleep, or too busy for the lab) excuses what was under way, and what
+//! comes in as much time again: daemons have deadlines of seconds. How often that was stands in the summary, so nothing hides there.
+//!
+//! What excuses a session also excuses that its engine is heard late: a debugger's good bye may be under way for as long as TCP tries
+//! again, and the engine's patience ends that.
 
 use std::collections::BTreeSet;
 

@@ -111,6 +111,22 @@ pub struct Planned {
     pub fault: Fault,
 }
 
+impl Kind {
+    /// Its name, as in a file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Freeze => "freeze",
+            Self::FreezeHost => "freeze_host",
+            Self::Crash => "crash",
+            Self::Link => "link",
+            Self::Partition => "partition",
+            Self::Loss => "loss",
+            Self::Reset => "reset",
+        }
+    }
+}
+
 impl Fault {
     /// What kind it is.
     pub fn kind(&self) -> Kind {

@@ -6,7 +6,7 @@
 //!   [`facts`]: what events tell it.
 //! - [`budget`]: what must not grow.
 //! - [`shrink`]: a failure with few faults instead of many.
-//! - [`summary`]: the figures.
+//! - [`summary`]: the figures. [`parts`]: those of a soak that was interrupted and resumed.
 
 pub mod budget;
 mod chance;
@@ -14,6 +14,7 @@ pub mod explain;
 pub mod facts;
 pub mod fault;
 pub mod model;
+pub mod parts;
 pub mod plan;
 pub mod random;
 pub mod shrink;

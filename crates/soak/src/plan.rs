@@ -4,7 +4,7 @@
 //! few, and a list ([`crate::random`]).
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ use crate::chance::Chance;
 
 /// Users log on within this time at the beginning, in milliseconds.
 const ALL_ON_WITHIN: u64 = 2_000;
+/// How long before a time everybody logs on who is to be logged on then: the first session comes when all have.
+const LEAD: u64 = ALL_ON_WITHIN + 500;
 /// How long a user is away between two logons, in milliseconds.
 const AWAY: (u64, u64) = (1_000, 5_000);
 /// How long a user stays, on average, in milliseconds.
@@ -72,6 +74,8 @@ pub enum What {
 #[derive(Clone, Debug)]
 pub struct Orders {
     settings: Settings,
+    /// Before all others: who was logged on where a soak goes on, logs on again.
+    again: VecDeque<Order>,
     /// When users come and go next.
     users: BinaryHeap<Reverse<(u64, u32, bool)>>,
     stays: Chance,
@@ -89,8 +93,26 @@ impl Settings {
             (0..self.users).map(|user| Reverse((u64::from(user) * ALL_ON_WITHIN / first, user, true))).collect();
         let mut sessions = Chance::new(self.seed, 2);
         // Users first.
-        let next_ms = ALL_ON_WITHIN as f64 + 500.0 + sessions.pause(self.pause());
-        Orders { settings: self.clone(), users, stays, sessions, next_ms, number: 0 }
+        let next_ms = LEAD as f64 + sessions.pause(self.pause());
+        Orders { settings: self.clone(), again: VecDeque::new(), users, stays, sessions, next_ms, number: 0 }
+    }
+
+    /// The orders of a soak that goes on at this time, and when they begin: a little before it, with the logons of those who are logged
+    /// on by then. All orders from that time on are those of [`Settings::orders`].
+    pub fn orders_from(&self, at_ms: u64) -> (u64, Orders) {
+        let mut orders = self.orders();
+        let mut on = BTreeSet::new();
+        while orders.due_ms().is_some_and(|due| due < at_ms) {
+            match orders.next().map(|order| order.what) {
+                Some(What::Logon { user }) => drop(on.insert(user)),
+                Some(What::Logoff { user }) => drop(on.remove(&user)),
+                _ => {}
+            }
+        }
+        let (begin, all) = (at_ms.saturating_sub(LEAD), on.len().max(1) as u64);
+        let times = (0..).map(|nth: u64| begin + nth * ALL_ON_WITHIN.min(at_ms) / all);
+        orders.again = times.zip(on).map(|(at_ms, user)| Order { at_ms, what: What::Logon { user } }).collect();
+        (begin, orders)
     }
 
     /// The mean time from one session to the next, in milliseconds.
@@ -103,18 +125,31 @@ impl Iterator for Orders {
     type Item = Order;
 
     fn next(&mut self) -> Option<Order> {
-        let due = self.users.peek().map(|Reverse((at, ..))| *at);
-        let session_ms = self.next_ms as u64;
-        let sessions_over = session_ms >= self.settings.duration_ms || self.settings.users == 0;
-        match due {
-            Some(at) if sessions_over || at <= session_ms => self.user(),
-            _ if sessions_over => None,
-            _ => self.session(session_ms),
+        if let Some(again) = self.again.pop_front() {
+            return Some(again);
+        }
+        match (self.user_ms(), self.session_ms()) {
+            (Some(user), session) if session.is_none_or(|session| user <= session) => self.user(),
+            (_, session) => self.session(session?),
         }
     }
 }
 
 impl Orders {
+    /// When the next order is due, but for those who log on again.
+    fn due_ms(&self) -> Option<u64> {
+        self.user_ms().into_iter().chain(self.session_ms()).min()
+    }
+
+    fn user_ms(&self) -> Option<u64> {
+        self.users.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    fn session_ms(&self) -> Option<u64> {
+        let session_ms = self.next_ms as u64;
+        (session_ms < self.settings.duration_ms && self.settings.users > 0).then_some(session_ms)
+    }
+
     fn user(&mut self) -> Option<Order> {
         let Reverse((at_ms, user, comes)) = self.users.pop()?;
         let pause = if comes {
@@ -173,8 +208,6 @@ pub fn job_number(name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -221,6 +254,27 @@ mod tests {
                 }
             }
             prop_assert_eq!(on.len(), users as usize);
+        }
+
+        #[test]
+        fn whoever_goes_on_orders_the_rest_of_it_and_has_the_same_users_on(seed: u64, users in 1_u32..30, at_ms in 0_u64..70_000) {
+            let settings = settings(seed, users, 20.0);
+            let (before, rest): (Vec<Order>, Vec<Order>) = settings.orders().partition(|order| order.at_ms < at_ms);
+            let mut on = BTreeSet::new();
+            for order in before {
+                match order.what {
+                    What::Logon { user } => drop(on.insert(user)),
+                    What::Logoff { user } => drop(on.remove(&user)),
+                    What::Job { .. } => {}
+                }
+            }
+            let (begin, orders) = settings.orders_from(at_ms);
+            let orders: Vec<Order> = orders.collect();
+            prop_assert!(orders.windows(2).all(|two| two[0].at_ms <= two[1].at_ms));
+            prop_assert!(begin <= at_ms && orders.first().is_none_or(|order| order.at_ms >= begin));
+            let again = orders[..on.len()].iter().map(|order| order.what);
+            prop_assert_eq!(again.collect::<Vec<_>>(), on.into_iter().map(|user| What::Logon { user }).collect::<Vec<_>>());
+            prop_assert_eq!(&orders[orders.len() - rest.len()..], &rest);
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::budget::{Budget, Quantity, Slope};
 use crate::fault::{Kind, Planned};
 use crate::model::{Counts, Violation};
+use crate::parts::Part;
 
 /// Steps of a histogram for each doubling: a quantile is at most 1/16 too high.
 const STEPS: u64 = 16;
@@ -27,6 +28,15 @@ impl Histogram {
         *self.counts.entry(step(value)).or_insert(0) += 1;
         self.total += 1;
         self.most = self.most.max(value);
+    }
+
+    /// Adds all of another one.
+    pub fn add_all(&mut self, other: &Self) {
+        for (step, count) in &other.counts {
+            *self.counts.entry(*step).or_insert(0) += count;
+        }
+        self.total += other.total;
+        self.most = self.most.max(other.most);
     }
 
     /// How many there are.
@@ -101,13 +111,31 @@ pub struct Grown {
     pub keeps: bool,
 }
 
-/// Everything about a soak.
+/// What a soak comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It came to its end, and everything was as it must be.
+    Passed,
+    /// It was told to end early, and until then everything was.
+    Interrupted,
+    /// Something was wrong; or it has no end.
+    Failed,
+}
+
+/// Everything about a soak. What a summary of before does not have is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
-    /// How long it has gone on, in milliseconds.
+    /// How long it has gone on, in milliseconds: all its parts.
     pub ran_ms: u64,
+    /// How far the plan was carried out, in milliseconds from its beginning.
+    pub at_ms: u64,
     /// Has it come to its planned end, and is all drained?
     pub finished: bool,
+    /// Was it told to end early?
+    pub interrupted: bool,
+    /// One, and one more for each time that it was resumed.
+    pub parts: Vec<Part>,
     /// What was counted.
     pub counts: Counts,
     /// Of the handoffs: sessions that reached their client, in a second.
@@ -118,9 +146,14 @@ pub struct Summary {
     pub p99_us: u64,
     /// See [`Summary::p50_us`].
     pub p999_us: u64,
-    /// The same, all of them, in microseconds. Summaries of before have none.
-    #[serde(default)]
+    /// The same, half and 99 of 100, of the sessions that no fault touched: none would excuse them, had they failed.
+    pub undisturbed_p50_us: u64,
+    /// See [`Summary::undisturbed_p50_us`].
+    pub undisturbed_p99_us: u64,
+    /// All of these times, and those of the undisturbed ones.
     pub handoffs: Histogram,
+    /// See [`Summary::handoffs`].
+    pub undisturbed: Histogram,
     /// The faults that were brought about, by kind.
     pub faults: BTreeMap<Kind, u64>,
     /// Faults that did not come about, or were not seen to heal, and why.
@@ -138,12 +171,28 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Writes down how long handoffs took.
+    pub fn took(&mut self, handoffs: Histogram, undisturbed: Histogram) {
+        (self.p50_us, self.p99_us, self.p999_us) =
+            (handoffs.quantile(500), handoffs.quantile(990), handoffs.quantile(999));
+        (self.undisturbed_p50_us, self.undisturbed_p99_us) = (undisturbed.quantile(500), undisturbed.quantile(990));
+        (self.handoffs, self.undisturbed) = (handoffs, undisturbed);
+    }
+
+    /// What it comes to.
+    pub fn verdict(&self) -> Verdict {
+        let is_right =
+            self.violations.is_empty() && self.faults_failed.is_empty() && self.grown.iter().all(|it| it.keeps);
+        match (is_right, self.finished, self.interrupted) {
+            (true, true, _) => Verdict::Passed,
+            (true, false, true) => Verdict::Interrupted,
+            _ => Verdict::Failed,
+        }
+    }
+
     /// Is everything as it must be?
     pub fn passed(&self) -> bool {
-        self.finished
-            && self.violations.is_empty()
-            && self.faults_failed.is_empty()
-            && self.grown.iter().all(|it| it.keeps)
+        self.verdict() == Verdict::Passed
     }
 }
 

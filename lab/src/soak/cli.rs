@@ -1,24 +1,20 @@
 //! `lab soak`: what is asked for, and the attempts that it takes.
 
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use netns::realm;
-use soak::budget::Quantity;
-use soak::fault::Planned;
-use soak::model;
 use soak::plan::Settings;
-use soak::shrink::shrink;
-use soak::summary::Summary;
+use soak::summary::{Summary, Verdict};
 
-use super::director::{self, Orders, Report};
+use super::attempt::{Attempts, Shown};
+use super::interrupt::Interrupt;
 use super::plan::{self, Plan};
+use super::resume::{self, Held};
+use super::shorten::make_short;
 use super::{faults, record, text};
-use crate::backends::{self, Choice};
-use crate::{cli, exit, programs, report, up};
-
-/// How much later a failure may come when the soak is run again with fewer faults.
-const AFTER_FAILURE_MS: u64 = 10_000;
+use crate::backends::Choice;
+use crate::{cli, exit, report, up};
 
 pub(crate) const EXAMPLES: &str = "\
 Each session must reach its own user's workstation and its own LPAR's job exactly once, or fail with a fault that excuses it;
@@ -33,16 +29,20 @@ Examples:
       two hours; the same seed orders the same sessions and brings the same faults
   lab soak --replay soaks/7 --out soaks/7-again
       the same again, from what the first has written
+  lab soak --resume soaks/7
+      the rest of one that was interrupted, by Ctrl-C or by a power failure: its summary adds up what was
+  lab soak site.toml --duration 2d --metrics 127.0.0.1:9100
+      over the weekend, with `curl http://127.0.0.1:9100/metrics` to see how it goes
   lab soak site.toml --duration 5m --faults soaks/7/shrunk.json --out soaks/short
       only the faults that were seen to matter
 
-Exit status: 0 passed, 1 an invariant was broken or a budget not kept, 2 the input is wrong, 3 this machine cannot run it.";
+Exit status: 0 passed, 1 an invariant was broken or a budget not kept, 2 the input is wrong, 3 this machine cannot run it,\n130 it was told to end early (SIGINT or SIGTERM, which end it in order; a second one ends it at once).";
 
 /// What is asked for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Soak {
     /// A topology, a scenario with its topology, or a directory of z/OS members
-    #[arg(value_name = "TOPOLOGY", required_unless_present = "replay", conflicts_with = "replay")]
+    #[arg(value_name = "TOPOLOGY", required_unless_present_any = ["replay", "resume"], conflicts_with = "replay")]
     topology: Option<PathBuf>,
     /// How long sessions begin
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = humantime::parse_duration)]
@@ -74,6 +74,12 @@ pub(crate) struct Soak {
     /// Run the soak again that has left its evidence here
     #[arg(long, value_name = "DIR")]
     replay: Option<PathBuf>,
+    /// Go on with the soak that was interrupted, from its last snapshot, in its own directory
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["topology", "replay", "out"])]
+    resume: Option<PathBuf>,
+    /// Serve metrics for Prometheus there, by HTTP at /metrics: an address of this machine itself, and a port
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = metrics)]
+    metrics: Option<SocketAddr>,
     /// When it fails, look for a short list of faults with which it still does, in at most so many runs
     #[arg(long, value_name = "RUNS", default_value_t = 0)]
     shrink: u32,
@@ -103,10 +109,27 @@ fn rate(text: &str) -> Result<f64, String> {
     })
 }
 
+/// Whoever asks is not asked who he is.
+fn metrics(text: &str) -> Result<SocketAddr, String> {
+    let found = text.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
+    found.ok_or_else(|| format!("found `{text}`, expected a loopback address and a port such as 127.0.0.1:9100"))
+}
+
+/// What is to be done.
+#[derive(Debug)]
+struct Task<'a> {
+    plan: Plan,
+    /// What was done before, when it is resumed.
+    before: Option<Summary>,
+    out: &'a Path,
+    _held: Held,
+    metrics: Option<TcpListener>,
+}
+
 /// Runs it; the exit status.
 pub(crate) fn main(soak: &Soak) -> u8 {
     match prepare(soak) {
-        Ok(plan) => run(soak, &plan),
+        Ok(task) => run(soak, &task),
         Err(problems) => {
             problems.iter().for_each(|problem| crate::note!("{problem}"));
             exit::BAD_INPUT
@@ -114,7 +137,29 @@ pub(crate) fn main(soak: &Soak) -> u8 {
     }
 }
 
-fn prepare(soak: &Soak) -> Result<Plan, Vec<String>> {
+fn prepare(soak: &Soak) -> Result<Task<'_>, Vec<String>> {
+    let one = |why: String| vec![format!("error: {why}")];
+    let metrics = soak.metrics.map(listen).transpose().map_err(one)?;
+    let Some(directory) = &soak.resume else {
+        let plan = begin(soak)?;
+        let held = Held::take(&soak.out).map_err(one)?;
+        return Ok(Task { plan, before: None, out: &soak.out, _held: held, metrics });
+    };
+    let held = Held::take(directory).map_err(one)?;
+    let plan = Plan::read(directory).map_err(one)?;
+    plan.layout().and_then(|_| plan.rse()).map_err(one)?;
+    let before = resume::before(directory, soak.keep_going).map_err(one)?;
+    Ok(Task { plan, before: Some(before), out: directory, _held: held, metrics })
+}
+
+/// Here, and not in the realm, whose network nobody else reaches.
+fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    let listener = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    listener.map_err(|e| format!("--metrics {address}: {e}"))
+}
+
+/// Writes the plan of a new one.
+fn begin(soak: &Soak) -> Result<Plan, Vec<String>> {
     let one = |why: String| vec![format!("error: {why}")];
     if soak.out.join(plan::FILE).exists() {
         let text = format!("{} holds the evidence of a soak: --out gives this one another place", soak.out.display());
@@ -123,7 +168,7 @@ fn prepare(soak: &Soak) -> Result<Plan, Vec<String>> {
     let plan = match (&soak.replay, &soak.topology) {
         (Some(directory), _) => Plan::read(directory).map_err(one)?,
         (None, Some(topology)) => new_plan(soak, topology)?,
-        (None, None) => return Err(one("a topology, or --replay, is needed".to_owned())),
+        (None, None) => return Err(one("a topology, --replay or --resume is needed".to_owned())),
     };
     plan.layout().and_then(|_| plan.rse()).map_err(one)?;
     std::fs::create_dir_all(&soak.out)
@@ -156,17 +201,24 @@ fn new_plan(soak: &Soak, topology: &Path) -> Result<Plan, Vec<String>> {
     })
 }
 
-fn run(soak: &Soak, plan: &Plan) -> u8 {
-    let mut summary = match attempt(soak, plan, &soak.out, true) {
+fn run(soak: &Soak, task: &Task<'_>) -> u8 {
+    let Task { plan, before, out, metrics, .. } = task;
+    let interrupt = match Interrupt::take() {
+        Ok(interrupt) => interrupt,
+        Err(e) => return stop(exit::CANNOT_RUN, &format!("signals: {e}")),
+    };
+    let attempts = Attempts { backend: soak.backend, keep_going: soak.keep_going, interrupt: &interrupt, out };
+    let shown = Shown { progress: true, metrics: metrics.as_ref(), before: before.as_ref() };
+    let mut summary = match attempts.run(plan, out, shown) {
         Ok(summary) => summary,
         Err((status, why)) => return stop(status, &why),
     };
-    if !summary.passed() && soak.shrink > 0 {
-        summary.shrunk = make_short(soak, plan, &summary);
-        let written = record::write_whole(&soak.out, record::SUMMARY, &summary)
-            .and_then(|()| record::write_whole(&soak.out, "shrunk.json", &summary.shrunk));
+    if summary.verdict() == Verdict::Failed && soak.shrink > 0 {
+        summary.shrunk = make_short(&attempts, plan, &summary, soak.shrink);
+        let written = record::write_whole(out, record::SUMMARY, &summary)
+            .and_then(|()| record::write_whole(out, "shrunk.json", &summary.shrunk));
         if let Err(e) = written {
-            crate::note!("error: cannot write to {}: {e}", soak.out.display());
+            crate::note!("error: cannot write to {}: {e}", out.display());
         }
     }
     report::keep_soak(&soak.out);
@@ -175,10 +227,18 @@ fn run(soak: &Soak, plan: &Plan) -> u8 {
     } else {
         crate::say!("{}", text::table(&summary));
     }
-    if !summary.passed() {
-        crate::note!("seed {}; again: lab soak --replay {} --out ANOTHER", plan.settings.seed, soak.out.display());
+    let (seed, shown) = (plan.settings.seed, out.display());
+    match summary.verdict() {
+        Verdict::Passed => exit::PASSED,
+        Verdict::Interrupted => {
+            crate::note!("interrupted; the rest: lab soak --resume {shown}");
+            exit::INTERRUPTED
+        }
+        Verdict::Failed => {
+            crate::note!("seed {seed}; again: lab soak --replay {shown} --out ANOTHER");
+            exit::FAILED
+        }
     }
-    if summary.passed() { exit::PASSED } else { exit::FAILED }
 }
 
 fn stop(status: u8, why: &str) -> u8 {
@@ -187,82 +247,6 @@ fn stop(status: u8, why: &str) -> u8 {
     }
     crate::note!("error: {why}");
     status
-}
-
-/// One attempt, in a realm of its own.
-fn attempt(soak: &Soak, plan: &Plan, out: &Path, progress: bool) -> Result<Summary, (u8, String)> {
-    let cannot = |why: String| (exit::CANNOT_RUN, why);
-    let bin_dir = programs::own_directory().map_err(cannot)?;
-    let chosen = backends::choose(soak.backend).map_err(cannot)?;
-    let backend = chosen.run.first().ok_or_else(|| cannot("there is no backend".to_owned()))?;
-    let orders = Orders {
-        backend: backend.make(&plan.sysplex),
-        plan: Plan { backend: backend.name.to_owned(), ..plan.clone() },
-        bin_dir,
-        out: out.to_owned(),
-        progress,
-        stop_when_broken: !soak.keep_going,
-    };
-    let ended = realm::run(|network, report| director::direct(&network, &orders, report), |_, _| ());
-    let ended = ended.map_err(|e| cannot(e.to_string()))?;
-    match serde_json::from_slice::<Report>(&ended.report) {
-        Ok(Report::Done(summary)) => Ok(*summary),
-        Ok(Report::Failed(why)) => Err((exit::FAILED, why)),
-        Err(_) => {
-            let how = ended.killed.unwrap_or_else(|| format!("exit status {:?}", ended.status));
-            Err((exit::FAILED, format!("the lab itself ended before the verdict: {how}")))
-        }
-    }
-}
-
-/// What kind of failure it is: another one does not count when faults are taken out.
-#[derive(Clone, Debug, PartialEq)]
-enum Failure {
-    Broken(model::Kind),
-    Grown(Quantity),
-    Other,
-}
-
-fn failure(summary: &Summary) -> Option<Failure> {
-    if let Some(violation) = summary.violations.first() {
-        return Some(Failure::Broken(violation.kind));
-    }
-    let grown = summary.grown.iter().find(|grown| !grown.keeps).map(|grown| Failure::Grown(grown.quantity));
-    grown.or_else(|| (!summary.passed()).then_some(Failure::Other))
-}
-
-/// Runs it again with fewer faults, each time in a directory of its own.
-fn make_short(soak: &Soak, plan: &Plan, summary: &Summary) -> Option<Vec<Planned>> {
-    let wanted = failure(summary)?;
-    let mut plan = plan.clone();
-    // What came after the failure is not its cause.
-    plan.faults.retain(|planned| planned.at_ms <= summary.ran_ms);
-    if matches!(wanted, Failure::Broken(_)) {
-        plan.settings.duration_ms = plan.settings.duration_ms.min(summary.ran_ms + AFTER_FAILURE_MS);
-    }
-    crate::note!("it failed after {} s; looking for fewer of {} faults", summary.ran_ms / 1000, plan.faults.len());
-    let mut number = 0;
-    let shrunk = shrink(&plan.faults.clone(), soak.shrink, |faults| {
-        number += 1;
-        let out = soak.out.join(format!("shrink-{number}"));
-        let fewer = Plan { faults: faults.to_vec(), ..plan.clone() };
-        let written = std::fs::create_dir_all(&out).and_then(|()| record::write_whole(&out, plan::FILE, &fewer));
-        let found =
-            written.map_err(|e| (exit::BAD_INPUT, e.to_string())).and_then(|()| attempt(soak, &fewer, &out, false));
-        let failed = match &found {
-            Ok(summary) => failure(summary).as_ref() == Some(&wanted),
-            Err((_, why)) => {
-                crate::note!("  run {number}: {why}");
-                false
-            }
-        };
-        crate::note!("  run {number}, {} faults: {}", faults.len(), if failed { "fails" } else { "does not fail so" });
-        failed
-    });
-    if !shrunk.is_minimal {
-        crate::note!("the runs are used up; a shorter list may fail, too");
-    }
-    Some(shrunk.list)
 }
 
 #[cfg(test)]
@@ -274,5 +258,15 @@ mod tests {
         assert_eq!((rate("20/s"), rate("0.5")), (Ok(20.0), Ok(0.5)));
         assert!(rate("fast").expect_err("no rate").contains("found `fast`, expected"));
         assert!(rate("-1/s").is_err() && rate("NaN").is_err());
+    }
+
+    #[test]
+    fn metrics_are_for_this_machine_alone() {
+        assert_eq!(metrics("127.0.0.1:9100"), Ok(([127, 0, 0, 1], 9100).into()));
+        assert!(metrics("[::1]:9100").is_ok());
+        for wrong in ["0.0.0.0:9100", "10.0.0.1:9100", "9100", "localhost:9100"] {
+            let said = metrics(wrong).expect_err(wrong);
+            assert!(said.contains("expected a loopback address and a port"), "{said}");
+        }
     }
 }

@@ -1,11 +1,16 @@
 //! One attempt in its realm: orders go out when they are due, events come in, the model judges, all on one thread.
 
 mod coming;
+mod figures;
+mod metrics;
+mod pulse;
 mod state;
 
 use std::fs::File;
 use std::io::Write;
+use std::net::TcpListener;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +22,7 @@ use soak::{MS, facts};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::interrupt::Interrupt;
 use super::plan::Plan;
 use super::swarms::Swarms;
 use crate::exit;
@@ -34,8 +40,10 @@ const LOOK: Duration = Duration::from_millis(10);
 const AT_ONCE: usize = 256;
 
 /// What is to be done.
-pub(super) struct Orders {
+pub(super) struct Orders<'a> {
     pub plan: Plan,
+    /// What was done of it before, when it is resumed.
+    pub before: Option<&'a Summary>,
     pub backend: SharedBackend,
     pub bin_dir: PathBuf,
     pub out: PathBuf,
@@ -43,6 +51,10 @@ pub(super) struct Orders {
     pub progress: bool,
     /// It ends at the first invariant that is broken.
     pub stop_when_broken: bool,
+    /// It may be told to end early.
+    pub interrupt: &'a Interrupt,
+    /// Whoever asks here is told how it goes.
+    pub metrics: Option<&'a TcpListener>,
 }
 
 /// What the director reports.
@@ -55,7 +67,7 @@ pub(super) enum Report {
 }
 
 /// Runs an attempt; its exit status.
-pub(super) fn direct(realm: &Network, orders: &Orders, mut report: File) -> u8 {
+pub(super) fn direct(realm: &Network, orders: &Orders<'_>, mut report: File) -> u8 {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -70,14 +82,14 @@ pub(super) fn direct(realm: &Network, orders: &Orders, mut report: File) -> u8 {
     if written.is_ok() { exit::PASSED } else { exit::FAILED }
 }
 
-async fn run(realm: &Network, orders: &Orders) -> Result<Summary, String> {
+async fn run(realm: &Network, orders: &Orders<'_>) -> Result<Summary, String> {
     let (pass, mut events) = mpsc::unbounded_channel();
     let (plex, swarms) = up(realm, orders, Journal::passing_on(pass)).await?;
     let mut state = State::new(plex, swarms, orders)?;
-    let began = Instant::now();
+    let mut interrupt = pin!(orders.interrupt.wait());
     let mut batch = Vec::with_capacity(AT_ONCE);
     while !state.is_over() {
-        let due = Duration::from_millis(state.due_ms()).min(began.elapsed() + LOOK);
+        let until = Instant::now() + state.due_in().min(LOOK);
         tokio::select! {
             count = events.recv_many(&mut batch, AT_ONCE) => {
                 if count == 0 {
@@ -86,7 +98,13 @@ async fn run(realm: &Network, orders: &Orders) -> Result<Summary, String> {
                 state.hear(batch.drain(..))?;
             }
             done = state.coming.next() => state.fault_done(done).await,
-            () = sleep_until(began + due) => {}
+            asked = state.askers.next() => drop(asked.send(state.metrics())),
+            came = &mut interrupt => {
+                came.map_err(|e| format!("signals: {e}"))?;
+                state.interrupt();
+                break;
+            }
+            () = sleep_until(until) => {}
         }
         state.go_on().await?;
     }
@@ -95,7 +113,7 @@ async fn run(realm: &Network, orders: &Orders) -> Result<Summary, String> {
 }
 
 /// The sysplex, its started tasks and the swarms.
-async fn up(realm: &Network, orders: &Orders, journal: Journal) -> Result<(Plex, Swarms), String> {
+async fn up(realm: &Network, orders: &Orders<'_>, journal: Journal) -> Result<(Plex, Swarms), String> {
     let Orders { plan, backend, bin_dir, .. } = orders;
     let failed = |e: crate::plex::PlexError| e.to_string();
     let evidence = Evidence { journal, out: None, captures: false };
@@ -138,6 +156,7 @@ async fn step(state: &mut State, events: &mut mpsc::UnboundedReceiver<Event>) ->
     tokio::select! {
         _ = events.recv_many(&mut batch, AT_ONCE) => {}
         done = state.coming.next() => state.fault_done(done).await,
+        asked = state.askers.next() => drop(asked.send(state.metrics())),
         () = tokio::time::sleep(LOOK) => {}
     }
     let drained = batch.iter().filter(|event| matches!(event.what, evidence::What::Drained { .. })).count();

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use soak::summary::Summary;
+use soak::parts::{How, Part};
+use soak::summary::{Summary, Verdict};
 
 /// How things are, in one line.
 #[derive(Clone, Debug, Default)]
@@ -49,9 +50,27 @@ pub(super) fn line(now: &Now) -> String {
 pub(super) fn table(summary: &Summary) -> String {
     let mut text = String::new();
     let counts = &summary.counts;
-    let verdict = if summary.passed() { "passed" } else { "FAILED" };
-    let time = humantime::format_duration(Duration::from_secs(summary.ran_ms / 1000));
-    let _ = writeln!(text, "{verdict} after {time}{}", if summary.finished { "" } else { ", before its end" });
+    let time = |ms: u64| humantime::format_duration(Duration::from_secs(ms / 1000));
+    let verdict = match summary.verdict() {
+        Verdict::Passed => "passed",
+        Verdict::Interrupted => "interrupted",
+        Verdict::Failed => "FAILED",
+    };
+    let early = if summary.finished { "" } else { ", before its end" };
+    let _ = writeln!(text, "{verdict} after {}{early}", time(summary.ran_ms));
+    for (number, part) in summary.parts.iter().enumerate().filter(|_| summary.parts.len() > 1) {
+        let _ = writeln!(
+            text,
+            "  part {}     {} to {} of the plan, {}: {} reached, p50 {:.2} ms, p99 {:.2} ms",
+            number + 1,
+            time(part.from_ms),
+            time(part.to_ms),
+            how(part),
+            part.reached,
+            part.p50_us as f64 / 1e3,
+            part.p99_us as f64 / 1e3
+        );
+    }
     let _ = writeln!(
         text,
         "  sessions   {} ordered, {} reached ({} across LPARs, {:.1}/s), {} failed with an excuse",
@@ -64,7 +83,19 @@ pub(super) fn table(summary: &Summary) -> String {
         summary.p99_us as f64 / 1e3,
         summary.p999_us as f64 / 1e3
     );
+    let _ = writeln!(
+        text,
+        "  of those   {} that no fault touched: p50 {:.2} ms, p99 {:.2} ms",
+        summary.undisturbed.count(),
+        summary.undisturbed_p50_us as f64 / 1e3,
+        summary.undisturbed_p99_us as f64 / 1e3
+    );
     let _ = writeln!(text, "  users      {} logons, {} lost with an excuse", counts.logons, counts.users_lost);
+    if counts.stood_still > 0 {
+        let (times, s) = (counts.stood_still, counts.stood_still_ms as f64 / 1e3);
+        let _ =
+            writeln!(text, "  machine    stood still {times} times, {s:.1} s in all: an excuse for what was under way");
+    }
     let faults: Vec<String> = summary.faults.iter().map(|(kind, count)| format!("{count} {kind:?}")).collect();
     let faults = if faults.is_empty() { "none".to_owned() } else { faults.join(", ") };
     let _ = writeln!(text, "  faults     {faults}");
@@ -103,6 +134,15 @@ pub(super) fn table(summary: &Summary) -> String {
     text.trim_end().to_owned()
 }
 
+fn how(part: &Part) -> String {
+    match part.how {
+        How::GoesOn => "goes on".to_owned(),
+        How::Ended => "ended".to_owned(),
+        How::Interrupted => "interrupted".to_owned(),
+        How::CutOff => format!("cut off with {} sessions open", part.open),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use soak::model::{Counts, Kind, Violation};
@@ -117,26 +157,29 @@ mod tests {
         let violation = Violation { t_ns: 1, kind: Kind::Crossed, what: "J1 met J2".into() };
         let summary = Summary {
             ran_ms: 5000,
-            finished: false,
+            interrupted: true,
             counts: Counts { violations: 1, ..Counts::default() },
-            per_s: 1.0,
-            p50_us: 1,
-            p99_us: 2,
-            p999_us: 3,
-            handoffs: soak::summary::Histogram::default(),
-            faults: [].into(),
-            faults_failed: Vec::new(),
-            grown: Vec::new(),
+            undisturbed_p99_us: 1_500,
             violations: vec![violation],
-            orchestrator_cpu_percent: 1.0,
-            orchestrator_rss_mib: 10.0,
             shrunk: Some(Vec::new()),
+            ..Summary::default()
         };
         let table = table(&summary);
         assert!(
             table.starts_with("FAILED after 5s, before its end") && table.contains("Crossed: J1 met J2"),
             "{table}"
         );
-        assert!(table.contains("it fails with 0 faults"), "{table}");
+        assert!(table.contains("it fails with 0 faults") && table.contains("p99 1.50 ms"), "{table}");
+    }
+
+    #[test]
+    fn the_parts_of_one_that_was_interrupted_are_listed() {
+        let part = |from_ms, how| Part { from_ms, to_ms: from_ms + 9_000, how, open: 3, ..Part::default() };
+        let parts = vec![part(0, How::CutOff), part(9_000, How::Interrupted)];
+        let summary = Summary { ran_ms: 19_000, interrupted: true, parts, ..Summary::default() };
+        let table = table(&summary);
+        assert!(table.starts_with("interrupted after 19s, before its end"), "{table}");
+        assert!(table.contains("part 1     0s to 9s of the plan, cut off with 3 sessions open: 0 reached"), "{table}");
+        assert!(table.contains("part 2     9s to 18s of the plan, interrupted: "), "{table}");
     }
 }

@@ -10,6 +10,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::{mpsc, oneshot};
+
+use super::run::Event;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct How {
@@ -130,6 +133,13 @@ impl Metrics {
         let _ = text::encode(&mut page, &self.registry);
         page
     }
+}
+
+/// Asks the core for the page; nothing when Debug Manager ends.
+pub(super) async fn page(core: mpsc::Sender<Event>) -> Option<String> {
+    let (answer, page) = oneshot::channel();
+    core.send(Event::Scrape(answer)).await.ok()?;
+    page.await.ok()
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ mod metrics;
 mod read;
 mod relay;
 mod run;
-mod scrape;
 mod service;
 mod start;
 mod tls;

@@ -18,11 +18,11 @@ use super::control::Command;
 use super::duplex::Duplex;
 use super::handover::{self, Link, Order};
 use super::hub::{HubPort, Outcome};
-use super::metrics::Metrics;
+use super::metrics::{self, Metrics};
 use super::relay::{self, About, Relays};
 use super::tls::Wire;
 use super::trouble::{Told, Trouble};
-use super::{Fatal, SetLevel, accept, address, chance, control, scrape, service, start, trust};
+use super::{Fatal, SetLevel, accept, address, chance, control, service, start, trust};
 use crate::config::Config;
 use crate::core::{ConnId, Ends, Guard, Input, Level, Limits, Manager, Output, Port, Reply, Settings};
 
@@ -102,7 +102,8 @@ pub(super) async fn run(config: &Config, emitter: Emitter, set_level: SetLevel) 
     tokio::spawn(accept::unix(held.handoff, core.clone()));
     tokio::spawn(control::serve(held.control, core.clone()));
     if let Some(listener) = held.metrics {
-        tokio::spawn(scrape::serve(listener, core.clone()));
+        let core = core.clone();
+        tokio::spawn(scrape::serve(listener, move || metrics::page(core.clone())));
     }
     let settings = Settings {
         system,

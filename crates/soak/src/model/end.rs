@@ -1,6 +1,6 @@
 //! The end of a session: what its job says of it, and what its user's engine says.
 
-use super::{EngineDone, JobDone, Kind, Model, SETTLE, Session};
+use super::{EngineDone, JobDone, Kind, LATE, Model, SETTLE, Session};
 use crate::explain::{Parties, excuses_session};
 use crate::plan::{job_name, user_id};
 
@@ -10,6 +10,15 @@ pub(super) struct Ended {
     failed: Option<String>,
     t_ns: u64,
     handoff_us: u64,
+    /// It said nothing; its LPAR is gone.
+    is_gone: bool,
+}
+
+impl Ended {
+    /// Until when its session could be harmed: when the job was debugged to its end, its good bye was still under way.
+    fn until(&self, now_ns: u64) -> u64 {
+        if self.failed.is_some() { self.t_ns } else { now_ns }
+    }
 }
 
 impl Model {
@@ -22,10 +31,11 @@ impl Model {
             let other = client.filter(|client| *client != session.user);
             other.map(|other| format!("reached {}, and wanted {}", user_id(other), user_id(session.user)))
         };
-        let twice = session.job.is_some();
+        // What it said before it was gone with its LPAR may be heard later than that.
+        let twice = session.job.as_ref().is_some_and(|job| !job.is_gone);
         let nobody = failed.is_none() && client.is_none();
         if !twice {
-            session.job = Some(Ended { failed, t_ns, handoff_us });
+            session.job = Some(Ended { failed, t_ns, handoff_us, is_gone: false });
         }
         if let Some(wrong) = wrong {
             self.accuse(t_ns, Kind::Crossed, format!("{} {wrong}", job_name(number)));
@@ -37,7 +47,7 @@ impl Model {
             return self.accuse(t_ns, Kind::Twice, format!("{} ended twice", job_name(number)));
         }
         if !self.is_reached(t_ns, number) {
-            self.settling.push_back((t_ns + SETTLE, number));
+            self.settling.insert((t_ns + SETTLE, number));
         }
     }
 
@@ -69,8 +79,9 @@ impl Model {
     pub(super) fn jobs_gone(&mut self, t_ns: u64, lpar: &str) {
         for (number, session) in &mut self.open {
             if session.lpar == lpar && session.job.is_none() {
-                session.job = Some(Ended { failed: Some(format!("{lpar} was gone")), t_ns, handoff_us: 0 });
-                self.settling.push_back((t_ns + SETTLE, *number));
+                let failed = Some(format!("{lpar} was gone"));
+                session.job = Some(Ended { failed, t_ns, handoff_us: 0, is_gone: true });
+                self.settling.insert((t_ns + SETTLE, *number));
             }
         }
     }
@@ -86,21 +97,32 @@ impl Model {
     }
 
     /// Have both sides seen it through? Then it is forgotten.
-    fn is_reached(&mut self, _t_ns: u64, number: u64) -> bool {
+    fn is_reached(&mut self, t_ns: u64, number: u64) -> bool {
         let Some(session) = self.open.get(&number) else { return false };
         let Some(job) = session.job.as_ref().filter(|job| job.failed.is_none() && session.engine) else { return false };
         self.counts.reached += 1;
         self.handoffs.add(job.handoff_us);
+        if self.excuse(session, t_ns).is_none() {
+            self.undisturbed.add(job.handoff_us);
+        }
         let elsewhere = self.users.get(&session.user).and_then(super::User::on).is_some_and(|on| on != session.lpar);
         self.counts.cross_lpar += u64::from(elsewhere);
         self.open.remove(&number);
         true
     }
 
+    /// Its job has ended and its engine has not said a word: may that still come, with an excuse for being late?
+    pub(super) fn may_be_late(&self, now_ns: u64, number: u64) -> bool {
+        let Some(session) = self.open.get(&number) else { return false };
+        let Some(job) = session.job.as_ref().filter(|job| now_ns < job.t_ns + LATE) else { return false };
+        let is_silent = !session.engine && session.engine_failed.is_none();
+        is_silent && self.excuse(session, job.until(now_ns)).is_some()
+    }
+
     /// Nothing more is expected of a session: it failed. Is there an excuse?
     pub(super) fn conclude(&mut self, now_ns: u64, number: u64) {
         let Some(session) = self.open.remove(&number) else { return };
-        let to_ns = session.job.as_ref().map_or(now_ns, |job| job.t_ns);
+        let to_ns = session.job.as_ref().map_or(now_ns, |job| job.until(now_ns));
         if let Some(excuse) = self.excuse(&session, to_ns) {
             self.counts.excused += 1;
             *self.counts.excuses.entry(excuse).or_insert(0) += 1;
@@ -142,6 +164,7 @@ impl Model {
             owner: self.faults.owners(from_ns, to_ns),
         };
         let fault = self.faults.find(from_ns, to_ns, |fault| excuses_session(fault, &self.layout, &parties));
-        fault.map(ToString::to_string)
+        let still = || self.faults.was_still(from_ns, to_ns).then(|| "the machine stood still".to_owned());
+        fault.map(ToString::to_string).or_else(still)
     }
 }

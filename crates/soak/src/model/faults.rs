@@ -19,13 +19,15 @@ struct Stood {
 #[derive(Clone, Debug)]
 pub(super) struct Faults {
     stood: Vec<Stood>,
+    /// When the machine stood still: from, and until when that excuses.
+    still: Vec<(u64, u64)>,
     /// Since when, and who.
     owners: Vec<(u64, String)>,
 }
 
 impl Faults {
     pub(super) fn new(owner: String) -> Self {
-        Self { stood: Vec::new(), owners: vec![(0, owner)] }
+        Self { stood: Vec::new(), still: Vec::new(), owners: vec![(0, owner)] }
     }
 
     pub(super) fn began(&mut self, t_ns: u64, id: u32, fault: Fault) {
@@ -38,6 +40,16 @@ impl Faults {
         }
     }
 
+    /// It did so for this long until now. What was late for that is late by as much.
+    pub(super) fn stood_still(&mut self, t_ns: u64, ns: u64) {
+        self.still.push((t_ns.saturating_sub(ns), t_ns + ns));
+    }
+
+    /// Did it, within this time?
+    pub(super) fn was_still(&self, from_ns: u64, to_ns: u64) -> bool {
+        self.still.iter().any(|(from, until)| *from <= to_ns && *until >= from_ns)
+    }
+
     pub(super) fn owner_is(&mut self, t_ns: u64, lpar: String) {
         if self.owners.last().is_none_or(|(_, last)| *last != lpar) {
             self.owners.push((t_ns, lpar));
@@ -47,6 +59,7 @@ impl Faults {
     /// Nothing that began before this time is asked for any more.
     pub(super) fn forget(&mut self, before_ns: u64) {
         self.stood.retain(|stood| stood.until_ns >= before_ns);
+        self.still.retain(|(_, until)| *until >= before_ns);
         while self.owners.len() > 1 && self.owners[1].0 < before_ns {
             self.owners.remove(0);
         }

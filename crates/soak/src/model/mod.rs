@@ -11,26 +11,29 @@ mod faults;
 mod tests;
 mod users;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::SECOND;
 use crate::explain::Layout;
 use crate::fault::Fault;
 use crate::summary::Histogram;
+use crate::{MS, SECOND};
 use end::Ended;
 use faults::Faults;
 use users::User;
 
 /// How long one side of a session may be heard after the other.
 const SETTLE: u64 = 5 * SECOND;
+/// How long an engine may be heard after its job when something excuses that: TCP sends the debugger's good bye again and again while
+/// a fault stands. By then the engine has given up, with the swarm's patience of 20 s.
+const LATE: u64 = 30 * SECOND;
 /// How long a job may be without an end. A swarm's jobs give up long before.
 pub const HANG: u64 = 120 * SECOND;
 /// How long a logon may be without an answer.
 const LOGON: u64 = 45 * SECOND;
 /// Violations that are kept; the others are counted.
-const MOST_VIOLATIONS: usize = 100;
+pub(crate) const MOST_VIOLATIONS: usize = 100;
 
 /// Something that was ordered or seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +69,8 @@ pub enum Fact {
     OwnerIs(String),
     /// An LPAR is gone, and all jobs that ran on it.
     JobsGone(String),
+    /// The machine has stood still for so many nanoseconds until now, or was too busy for the lab.
+    StoodStill(u64),
     /// A swarm was told to end what it has, and this much was left.
     Left(String, u64),
 }
@@ -131,6 +136,7 @@ pub struct Violation {
 
 /// What was counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Sessions that were ordered.
     pub sessions: u64,
@@ -146,6 +152,10 @@ pub struct Counts {
     pub logons: u64,
     /// Users that were lost with an excuse.
     pub users_lost: u64,
+    /// How often the machine stood still, and how long in all, in milliseconds.
+    pub stood_still: u64,
+    /// See [`Counts::stood_still`].
+    pub stood_still_ms: u64,
     /// Invariants that were broken.
     pub violations: u64,
 }
@@ -156,11 +166,13 @@ pub struct Model {
     layout: Layout,
     next: u64,
     open: BTreeMap<u64, Session>,
-    settling: VecDeque<(u64, u64)>,
+    /// Sessions whose job has ended: when they are concluded, and which.
+    settling: BTreeSet<(u64, u64)>,
     users: BTreeMap<u32, User>,
     faults: Faults,
     counts: Counts,
     handoffs: Histogram,
+    undisturbed: Histogram,
     violations: Vec<Violation>,
 }
 
@@ -177,6 +189,37 @@ struct Session {
     engine_failed: Option<String>,
 }
 
+impl Counts {
+    /// Adds what was counted elsewhere.
+    pub fn add_all(&mut self, other: &Self) {
+        // All of them, so that a new one is not forgotten.
+        let Self {
+            sessions,
+            reached,
+            cross_lpar,
+            excused,
+            excuses,
+            logons,
+            users_lost,
+            stood_still,
+            stood_still_ms,
+            violations,
+        } = other;
+        self.sessions += sessions;
+        self.reached += reached;
+        self.cross_lpar += cross_lpar;
+        self.excused += excused;
+        for (excuse, count) in excuses {
+            *self.excuses.entry(excuse.clone()).or_insert(0) += count;
+        }
+        self.logons += logons;
+        self.users_lost += users_lost;
+        self.stood_still += stood_still;
+        self.stood_still_ms += stood_still_ms;
+        self.violations += violations;
+    }
+}
+
 impl Model {
     /// Nothing has happened yet.
     pub fn new(layout: Layout) -> Self {
@@ -185,11 +228,12 @@ impl Model {
             layout,
             next: 0,
             open: BTreeMap::new(),
-            settling: VecDeque::new(),
+            settling: BTreeSet::new(),
             users: BTreeMap::new(),
             faults,
             counts: Counts::default(),
             handoffs: Histogram::default(),
+            undisturbed: Histogram::default(),
             violations: Vec::new(),
         }
     }
@@ -217,6 +261,11 @@ impl Model {
             Fact::FaultHealed(id) => self.faults.healed(t_ns, id),
             Fact::OwnerIs(lpar) => self.faults.owner_is(t_ns, lpar),
             Fact::JobsGone(lpar) => self.jobs_gone(t_ns, &lpar),
+            Fact::StoodStill(ns) => {
+                self.counts.stood_still += 1;
+                self.counts.stood_still_ms += ns / MS;
+                self.faults.stood_still(t_ns, ns);
+            }
             Fact::Left(of, left) => {
                 if left > 0 {
                     self.accuse(t_ns, Kind::Left, format!("{of} still had {left} at the end"));
@@ -227,9 +276,13 @@ impl Model {
 
     /// Time has passed: who must have been heard of by now?
     pub fn tick(&mut self, now_ns: u64) {
-        while self.settling.front().is_some_and(|(due, _)| *due <= now_ns) {
-            let Some((_, number)) = self.settling.pop_front() else { break };
-            self.conclude(now_ns, number);
+        while self.settling.first().is_some_and(|(due, _)| *due <= now_ns) {
+            let Some((_, number)) = self.settling.pop_first() else { break };
+            if self.may_be_late(now_ns, number) {
+                self.settling.insert((now_ns + SETTLE, number));
+            } else {
+                self.conclude(now_ns, number);
+            }
         }
         let hang = self.open.iter().take_while(|(_, session)| session.begun_ns + HANG <= now_ns);
         let hang: Vec<u64> = hang.filter(|(_, session)| session.job.is_none()).map(|(number, _)| *number).collect();
@@ -273,6 +326,12 @@ impl Model {
     /// From `waiting` to the first message, in microseconds, of all that reached.
     pub fn handoffs(&self) -> &Histogram {
         &self.handoffs
+    }
+
+    /// The same of those that no fault touched: none would have excused them. A session may wait long while its user logs on, so
+    /// one whose user was away at its beginning is not among them either.
+    pub fn undisturbed(&self) -> &Histogram {
+        &self.undisturbed
     }
 
     /// The first invariants that were broken.

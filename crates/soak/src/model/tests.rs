@@ -163,6 +163,32 @@ fn a_fault_excuses_until_its_grace_is_over() {
 }
 
 #[test]
+fn a_good_bye_may_be_late_while_a_fault_stands() {
+    let link = Fault::Link { on: "LPAR2".into(), segment: Segment::Lan };
+    let late = |faults: Vec<(u64, Fact)>, at: u64, engine: Option<EngineDone>| {
+        let mut model = model();
+        let session = [(20, ordered(0)), (21, Fact::JobDone(done(0)))];
+        let mut facts: Vec<_> =
+            session.into_iter().chain(engine.map(|engine| (at, Fact::EngineDone(engine)))).collect();
+        facts.extend(faults);
+        facts.sort_by_key(|(second, _)| *second);
+        for (second, fact) in facts {
+            (0..=second).for_each(|second| model.tick(second * SECOND));
+            model.feed(second * SECOND, fact);
+        }
+        (0..60).for_each(|second| model.tick(second * SECOND));
+        let kinds: Vec<Kind> = model.violations().iter().map(|violation| violation.kind).collect();
+        (kinds, model.counts().reached, model.counts().excused, model.open())
+    };
+    let fault = || vec![(19, Fact::FaultBegan(1, link.clone())), (25, Fact::FaultHealed(1))];
+    assert_eq!(late(fault(), 28, Some(seen(0))), (vec![], 1, 0, 0), "what was under way has arrived");
+    assert_eq!(late(fault(), 28, None), (vec![], 0, 1, 0), "it has not");
+    let gave_up = EngineDone { failed: Some("not done within 20 s".into()), ..seen(0) };
+    assert_eq!(late(fault(), 41, Some(gave_up)), (vec![], 0, 1, 0), "the engine has given up");
+    assert_eq!(late(vec![], 28, Some(seen(0))), (vec![Kind::Lost, Kind::Twice], 0, 0, 0), "and no fault");
+}
+
+#[test]
 fn the_owner_of_the_moment_counts() {
     let crash = Fault::Crash { lpar: "LPAR3".into() };
     let session = [ordered(0), failed(0), Fact::FaultHealed(1)];
@@ -260,4 +286,49 @@ proptest! {
         prop_assert_eq!(violations.len(), 2);
         prop_assert!(violations.iter().all(|violation| violation.kind == Kind::Crossed));
     }
+}
+
+#[test]
+fn what_a_job_said_before_its_lpar_crashed_may_be_heard_later() {
+    let crash = || vec![Fact::FaultBegan(1, Fault::Crash { lpar: "LPAR2".into() }), Fact::JobsGone("LPAR2".into())];
+    let ends = || [Fact::JobDone(done(0)), Fact::EngineDone(seen(0))];
+    assert_eq!(broken([vec![ordered(0)], crash(), ends().into()].concat()), []);
+    assert_eq!(broken([vec![ordered(0)], crash(), vec![failed(0)]].concat()), []);
+    assert_eq!(broken([vec![ordered(0)], crash(), vec![failed(0), failed(0)]].concat()), [Kind::Twice]);
+}
+
+#[test]
+fn a_machine_that_stood_still_excuses_what_was_under_way_and_nothing_that_is_crossed() {
+    let still = |at: u64| {
+        let mut model = model();
+        model.feed(20 * SECOND, ordered(0));
+        model.feed(26 * SECOND, failed(0));
+        model.feed(at * SECOND, Fact::StoodStill(2 * SECOND));
+        model.feed(26 * SECOND, Fact::UserLost(1, "silence".into()));
+        model.finish(40 * SECOND);
+        (model.violations().iter().map(|violation| violation.kind).collect::<Vec<_>>(), model.counts().clone())
+    };
+    let (kinds, counts) = still(25);
+    assert_eq!((kinds, counts.excused, counts.users_lost), (vec![], 1, 1));
+    assert_eq!((counts.stood_still, counts.stood_still_ms), (1, 2_000));
+    assert_eq!(still(15).0, [Kind::User, Kind::Failed], "long ago");
+    let crossed = Fact::JobDone(JobDone { client: Some(3), ..done(0) });
+    assert_eq!(broken([ordered(0), Fact::StoodStill(SECOND), crossed, Fact::EngineDone(seen(0))]), [Kind::Crossed]);
+}
+
+#[test]
+fn what_no_fault_touched_is_undisturbed() {
+    let undisturbed = |facts: Vec<Fact>| {
+        let mut model = model();
+        (10..).zip(facts).for_each(|(second, fact)| model.feed(second * SECOND, fact));
+        (model.handoffs().count(), model.undisturbed().count())
+    };
+    let session = || vec![ordered(0), Fact::JobDone(done(0)), Fact::EngineDone(seen(0))];
+    let kill = |on: &str| vec![Fact::FaultBegan(1, Fault::Kill { task: "DBGMGR".into(), on: on.into() })];
+    assert_eq!(undisturbed(session()), (1, 1));
+    assert_eq!(undisturbed([kill("LPAR2"), session()].concat()), (1, 0), "its job's own LPAR");
+    assert_eq!(undisturbed([kill("LPAR4"), session()].concat()), (1, 1), "somewhere else");
+    assert_eq!(undisturbed([kill("LPAR2"), vec![Fact::FaultHealed(1)], session()].concat()), (1, 0), "not long ago");
+    let away = vec![Fact::LogonOrdered(0), ordered(0), Fact::LoggedOn(0, "LPAR1".into())];
+    assert_eq!(undisturbed([away, session()[1..].to_vec()].concat()), (1, 0), "its user came later");
 }

@@ -105,7 +105,7 @@ impl Model {
         let owners = self.faults.owners(since_ns, t_ns);
         let excuse =
             self.faults.find(since_ns, t_ns, |fault| excuses_user(fault, &self.layout, on.as_deref(), &owners));
-        if excuse.is_some() {
+        if excuse.is_some() || self.faults.was_still(since_ns, t_ns) {
             self.counts.users_lost += 1;
         } else {
             let place = on.map_or_else(|| "at its logon".to_owned(), |on| format!("on {on}"));

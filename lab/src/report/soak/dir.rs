@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use soak::summary::{Histogram, Summary};
+use soak::summary::Summary;
 
 use super::around::{Around, Search};
 use super::course::Course;
@@ -23,24 +22,12 @@ pub(in crate::report) struct Soak {
     pub(super) topology: plan::Plan,
     /// The figures.
     pub(super) summary: Summary,
-    /// What a summary may say besides.
-    pub(super) more: More,
     /// How things went.
     pub(super) course: Course,
     /// What went wrong on purpose.
     pub(super) faults: Vec<Stood>,
     /// The events around each violation of the summary.
     pub(super) around: Vec<Around>,
-}
-
-/// What only some summaries say.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct More {
-    /// It was told to end.
-    pub(super) interrupted: bool,
-    /// How long the handoffs took that no fault touched, in microseconds.
-    pub(super) undisturbed: Option<Histogram>,
 }
 
 impl Soak {
@@ -64,7 +51,6 @@ pub(in crate::report) fn load(directory: &Path) -> Result<Soak, LoadError> {
     let none = || LoadError::NoSummary(directory.to_owned());
     let plan: Plan = json(&directory.join(PLAN))?.ok_or_else(none)?;
     let summary: Summary = json(&directory.join(SUMMARY))?.ok_or_else(none)?;
-    let more: More = json(&directory.join(SUMMARY))?.unwrap_or_default();
     let mut course = Course::default();
     both(directory, SNAPSHOTS, |line| course.add(&serde_json::from_str(line).unwrap_or_default()))?;
     let mut faults = Faults::default();
@@ -75,7 +61,7 @@ pub(in crate::report) fn load(directory: &Path) -> Result<Soak, LoadError> {
     }
     let topology = plan::Plan::of(&plan.sysplex);
     let directory = directory.to_owned();
-    Ok(Soak { directory, topology, plan, summary, more, course, faults: faults.all(), around: search.found() })
+    Ok(Soak { directory, topology, plan, summary, course, faults: faults.all(), around: search.found() })
 }
 
 /// The lines of a file that began anew when it was long, the older ones first.

@@ -15,7 +15,7 @@ const LEFT: f64 = 12.0;
 /// The section.
 pub(super) fn section(soak: &Soak) -> Markup {
     let summary = &soak.summary;
-    let undisturbed = soak.more.undisturbed.as_ref().filter(|it| it.count() > 0);
+    let undisturbed = Some(&soak.summary.undisturbed).filter(|it| it.count() > 0);
     let all = (summary.handoffs.count() > 0).then_some(&summary.handoffs);
     let rows = [("All", all), ("No fault touched them", undisturbed)];
     html! {

@@ -29,7 +29,7 @@ impl Verdict {
         let summary = &soak.summary;
         // Growth is judged at the end: what fills at first is no leak.
         let is_broken = !summary.violations.is_empty() || !summary.faults_failed.is_empty();
-        match (summary.passed(), summary.finished && !soak.more.interrupted) {
+        match (summary.passed(), summary.finished && !summary.interrupted) {
             (_, false) if !is_broken => Self::Interrupted,
             (true, _) => Self::Passed,
             _ => Self::Failed,

@@ -45,7 +45,8 @@ pub(in crate::soak) struct Coming {
 }
 
 impl Coming {
-    pub(super) fn new(planned: &[Planned], faults: Faults) -> Self {
+    /// Those that come from this time on, in milliseconds of the plan.
+    pub(super) fn new(planned: &[Planned], from_ms: u64, faults: Faults) -> Self {
         let (acts, mut to_do) = mpsc::unbounded_channel::<(u32, Fault, Act)>();
         let (say, done) = mpsc::unbounded_channel();
         tokio::spawn(async move {
@@ -61,7 +62,7 @@ impl Coming {
                 }
             }
         });
-        let planned = (0..).zip(planned.iter().cloned()).collect();
+        let planned = (0..).zip(planned.iter().cloned()).filter(|(_, planned)| planned.at_ms >= from_ms).collect();
         Self { planned, standing: Vec::new(), acts, done, under_way: 0 }
     }
 

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::iter::Peekable;
+use std::time::Duration;
 
 use evidence::{Event, monotonic_ns};
 use serde_json::json;
+use soak::MS;
 use soak::fault::{Fault, Kind};
 use soak::model::{Fact, Model};
 use soak::plan::{self, What, job_name, user_id};
@@ -13,13 +15,15 @@ use soak::summary::{Histogram, Summary};
 use sysplex::LparIndex;
 
 use super::coming::{Act, Coming, Done};
+use super::figures::say;
+use super::metrics::Askers;
+use super::pulse::Pulse;
 use super::{Orders, fact, ms_since};
 use crate::plex::Plex;
 use crate::soak::faults;
 use crate::soak::record::Record;
 use crate::soak::sample::{self, Samples};
 use crate::soak::swarms::{JOBS, Swarms};
-use crate::soak::text::{self, Now};
 
 /// How often processes are looked at, and how often how things are is written, and said where nobody sees it live.
 const SAMPLE_MS: u64 = 2_000;
@@ -34,46 +38,65 @@ const LOGON_AGAIN_MS: u64 = 1_000;
 pub(super) struct State {
     plex: Plex,
     swarms: Swarms,
-    plan: crate::soak::plan::Plan,
+    pub(super) plan: crate::soak::plan::Plan,
     workstation: String,
     orders: Peekable<plan::Orders>,
     pub(super) coming: Coming,
+    pub(super) askers: Askers,
     pub(super) model: Model,
-    samples: Samples,
+    pub(super) samples: Samples,
+    pulse: Pulse,
     record: Record,
-    begin_ns: u64,
-    begin_cpu_ns: u64,
+    /// What was done before, when it was resumed.
+    pub(super) before: Summary,
+    /// Where in the plan this part begins, in milliseconds; its time goes on from there.
+    begin_ms: u64,
+    pub(super) begin_ns: u64,
+    pub(super) begin_cpu_ns: u64,
     ends: bool,
+    /// When it was told to end early.
+    pub(super) interrupted_ms: Option<u64>,
     stop_when_broken: bool,
     /// Who is to be logged on.
     wanted: BTreeSet<u32>,
     /// Who logs on again, and when.
     again: BTreeMap<u32, u64>,
-    faults: BTreeMap<Kind, u64>,
-    failures: Vec<String>,
+    pub(super) faults: BTreeMap<Kind, u64>,
+    pub(super) failures: Vec<String>,
     next_ms: [u64; 4],
     progress: bool,
-    most_rss_kib: f64,
+    pub(super) most_rss_kib: f64,
     /// The handoffs of the last snapshot.
     told: Histogram,
 }
 
 impl State {
-    pub(super) fn new(plex: Plex, swarms: Swarms, orders: &Orders) -> Result<Self, String> {
+    pub(super) fn new(plex: Plex, swarms: Swarms, orders: &Orders<'_>) -> Result<Self, String> {
         let plan = orders.plan.clone();
         let layout = plan.layout()?;
+        let before = orders.before.cloned().unwrap_or_default();
+        let (begin_ms, to_come) = plan.settings.orders_from(before.at_ms);
+        let record = match orders.before {
+            Some(_) => Record::go_on(&orders.out),
+            None => Record::create(&orders.out),
+        };
         Ok(Self {
-            coming: Coming::new(&plan.faults, plex.faults.clone()),
+            coming: Coming::new(&plan.faults, before.at_ms, plex.faults.clone()),
             plex,
             swarms,
             workstation: layout.workstation.clone(),
-            orders: plan.settings.orders().peekable(),
+            orders: to_come.peekable(),
+            askers: Askers::on(orders.metrics).map_err(|e| format!("the metrics: {e}"))?,
             model: Model::new(layout),
             samples: Samples::new(plan.settings.users, plan.settings.rate),
-            record: Record::create(&orders.out).map_err(|e| format!("{}: {e}", orders.out.display()))?,
+            pulse: Pulse::default(),
+            record: record.map_err(|e| format!("{}: {e}", orders.out.display()))?,
+            before,
+            begin_ms,
             begin_ns: monotonic_ns(),
             begin_cpu_ns: sample::own_processor_ns(),
             ends: false,
+            interrupted_ms: None,
             stop_when_broken: orders.stop_when_broken,
             wanted: BTreeSet::new(),
             again: BTreeMap::new(),
@@ -96,14 +119,30 @@ impl State {
         self.stop_when_broken && !self.model.violations().is_empty()
     }
 
-    fn now_ms(&self) -> u64 {
+    /// It is to end early, in order.
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted_ms = Some(self.now_ms());
+        if self.progress {
+            crate::note!(
+                "interrupted: it ends in order, which takes as long as sessions do; again, and it ends at once"
+            );
+        }
+    }
+
+    /// The time of the plan.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.begin_ms + self.ran_ms()
+    }
+
+    /// How long this part has gone on.
+    pub(super) fn ran_ms(&self) -> u64 {
         ms_since(self.begin_ns)
     }
 
-    /// When something is due, in milliseconds from the beginning.
-    pub(super) fn due_ms(&mut self) -> u64 {
+    /// How soon something is due.
+    pub(super) fn due_in(&mut self) -> Duration {
         let order = self.orders.peek().map_or(u64::MAX, |order| order.at_ms);
-        order.min(self.coming.due_ms())
+        Duration::from_millis(order.min(self.coming.due_ms()).saturating_sub(self.now_ms()))
     }
 
     /// Carries out what is due, and looks at what is to be looked at.
@@ -208,8 +247,14 @@ impl State {
 
     /// Time has passed: the model, samples, snapshots, the line.
     pub(super) async fn look(&mut self) -> Result<(), String> {
-        let (now, t_ns) = (self.now_ms(), monotonic_ns());
-        self.model.tick(t_ns);
+        let (now, ran, t_ns) = (self.now_ms(), self.ran_ms(), monotonic_ns());
+        if let Some(stood_still_ms) = self.pulse.beat(ran) {
+            self.note(json!({"t_ns": t_ns, "stood_still_ms": stood_still_ms}))?;
+            self.model.feed(t_ns, Fact::StoodStill(stood_still_ms * MS));
+        }
+        if self.pulse.judges() {
+            self.model.tick(t_ns);
+        }
         let again: Vec<u32> = self.again.iter().filter(|(_, due)| **due <= now).map(|(user, _)| *user).collect();
         for user in again {
             self.again.remove(&user);
@@ -219,19 +264,19 @@ impl State {
         }
         let seldom = if self.progress && std::io::stderr().is_terminal() { SAY_MS } else { SAY_SELDOM_MS };
         let every = [SAMPLE_MS, VCRT_MS, SNAPSHOT_MS, seldom];
-        let mut due: [bool; 4] = std::array::from_fn(|at| now >= self.next_ms[at]);
+        let mut due: [bool; 4] = std::array::from_fn(|at| ran >= self.next_ms[at]);
         // The table is looked at together with the processes.
         due[1] &= due[0];
         for at in 0..4 {
             if due[at] {
-                self.next_ms[at] = now + every[at];
+                self.next_ms[at] = ran + every[at];
             }
         }
         if due[0] {
-            self.sample(now, due[1]).await;
+            self.sample(ran, due[1]).await;
         }
         if due[2] {
-            self.snapshot(now, false)?;
+            self.snapshot(now, false).await?;
         }
         if due[3] && self.progress {
             say(&self.now());
@@ -239,20 +284,20 @@ impl State {
         Ok(())
     }
 
-    async fn sample(&mut self, now: u64, vcrt: bool) {
+    async fn sample(&mut self, ran: u64, vcrt: bool) {
         self.most_rss_kib = self.most_rss_kib.max(sample::own_rss_kib());
         // While a fault comes or goes there is nothing to be seen that would count.
         if self.coming.is_under_way() {
             return;
         }
-        self.samples.take(now, &self.plex, &self.swarms);
+        self.samples.take(ran, &self.plex, &self.swarms);
         if !vcrt {
             return;
         }
         let Some(owner) = self.ask_owner().await else { return };
         let name = self.plex.sysplex.lpar(owner).map(|lpar| lpar.name.clone()).unwrap_or_default();
         if let Ok(entries) = self.plex.distribution.vcrt(owner).await {
-            self.samples.add_vcrt(now, &name, entries.len());
+            self.samples.add_vcrt(ran, &name, entries.len());
         }
     }
 
@@ -283,86 +328,39 @@ impl State {
         if !self.is_broken() {
             self.model.finish(monotonic_ns());
         }
-        let finished = !self.is_broken();
+        let finished = !self.is_broken() && self.interrupted_ms.is_none();
         if self.progress {
             say(&self.now());
             if std::io::stderr().is_terminal() {
                 crate::note!();
             }
         }
-        self.snapshot(self.now_ms(), finished)
+        let (line, mut summary) = self.snapshot_now(self.now_ms(), finished);
+        summary.ends();
+        let summary = summary.after(&self.before);
+        self.record.last_snapshot(&line, &summary).await.map_err(|e| format!("the evidence: {e}"))?;
+        Ok(summary)
     }
 
     /// Writes down how things are.
-    fn snapshot(&mut self, t_ms: u64, finished: bool) -> Result<Summary, String> {
+    async fn snapshot(&mut self, t_ms: u64, finished: bool) -> Result<(), String> {
+        let (line, summary) = self.snapshot_now(t_ms, finished);
+        self.record.snapshot(&line, &summary.after(&self.before)).await.map_err(|e| format!("the evidence: {e}"))
+    }
+
+    /// How things are, as a line, and as a summary of this part.
+    fn snapshot_now(&mut self, t_ms: u64, finished: bool) -> (serde_json::Value, Summary) {
         let (line, summary) = (self.now(), self.summary(finished));
         let lately = summary.handoffs.since(&self.told);
         let line = json!({"t_ms": t_ms, "t_ns": monotonic_ns(), "finished": finished, "reached": line.reached, "excused": line.excused,
             "open": line.open, "users": line.users, "faults": line.faults, "standing": line.standing, "cpu_percent": line.cpu_percent,
             "rss_mib": line.rss_mib, "vcrt": self.samples.vcrt(), "p99_us": line.p99_us, "violations": line.violations,
             "lately": {"p50_us": lately.quantile(500), "p99_us": lately.quantile(990)}});
-        self.record.snapshot(&line, &summary).map_err(|e| format!("the evidence: {e}"))?;
         self.told = summary.handoffs.clone();
-        Ok(summary)
+        (line, summary)
     }
 
     fn note(&mut self, what: impl serde::Serialize) -> Result<(), String> {
         self.record.event(&what).map_err(|e| format!("the evidence: {e}"))
-    }
-
-    fn cpu_percent(&self) -> f64 {
-        let used = sample::own_processor_ns().saturating_sub(self.begin_cpu_ns);
-        used as f64 * 100.0 / monotonic_ns().saturating_sub(self.begin_ns).max(1) as f64
-    }
-
-    fn now(&self) -> Now {
-        let (counts, ran_ms) = (self.model.counts(), self.now_ms());
-        Now {
-            ran_ms,
-            of_ms: self.plan.settings.duration_ms,
-            reached: counts.reached,
-            excused: counts.excused,
-            open: self.model.open(),
-            users: self.model.users_on(),
-            per_s: counts.reached as f64 * 1e3 / ran_ms.max(1) as f64,
-            p99_us: self.model.handoffs().quantile(990),
-            faults: self.faults.values().sum(),
-            standing: self.coming.standing.iter().map(|standing| standing.fault.to_string()).collect(),
-            violations: counts.violations,
-            cpu_percent: self.cpu_percent(),
-            rss_mib: sample::own_rss_kib() / 1024.0,
-        }
-    }
-
-    fn summary(&self, finished: bool) -> Summary {
-        let (counts, ran_ms, handoffs) = (self.model.counts().clone(), self.now_ms(), self.model.handoffs());
-        Summary {
-            ran_ms,
-            finished,
-            per_s: counts.reached as f64 * 1e3 / ran_ms.max(1) as f64,
-            counts,
-            p50_us: handoffs.quantile(500),
-            p99_us: handoffs.quantile(990),
-            p999_us: handoffs.quantile(999),
-            handoffs: handoffs.clone(),
-            faults: self.faults.clone(),
-            faults_failed: self.failures.clone(),
-            grown: self.samples.grown(ran_ms),
-            violations: self.model.violations().to_vec(),
-            orchestrator_cpu_percent: self.cpu_percent(),
-            orchestrator_rss_mib: self.most_rss_kib / 1024.0,
-            shrunk: None,
-        }
-    }
-}
-
-/// On a terminal one line is written over the other.
-fn say(now: &Now) {
-    use std::io::Write as _;
-    let line = text::line(now);
-    if std::io::stderr().is_terminal() {
-        let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
-    } else {
-        crate::note!("{line}");
     }
 }
