@@ -18,6 +18,7 @@ use distributor::optlocal::{Kept, kept};
 use distributor::{Affinity, Backend, Connection, Group, OwnerPlan, Places, Script, Tables, VcrtEntry};
 use evidence::{Event, SocketView, What, monotonic_ns};
 use netns::{Host, HostError};
+use observe::Counted;
 use reach::Way;
 use sysplex::{LparIndex, Sysplex};
 
@@ -60,6 +61,8 @@ pub struct Distributor {
     ways: Ways,
     /// When TSR was last computed, and the table compared with the sockets.
     responsive: Option<Instant>,
+    /// The connections, as they were last counted.
+    counted: Counted,
     /// Targets that an owner's kernel does not reach.
     lost: BTreeSet<(LparIndex, Way)>,
     /// Who had open connections when affinities were last looked at, and when.
@@ -100,6 +103,7 @@ impl Distributor {
             places,
             ways,
             responsive: None,
+            counted: Counted::default(),
             lost: BTreeSet::new(),
             affinities_at: None,
             suspects: BTreeSet::new(),

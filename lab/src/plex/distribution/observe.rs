@@ -26,17 +26,33 @@ pub(super) type Open = BTreeSet<(IpAddr, SocketAddr)>;
 /// Sockets of each LPAR.
 pub type Sockets = BTreeMap<LparIndex, Vec<TcpSocket>>;
 
+/// How many connections there were, and whose.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted {
+    /// When that was looked at, and how long it took.
+    looked: Option<(Instant, Duration)>,
+    active: BTreeMap<(LparIndex, SocketAddr), u32>,
+    open: Open,
+}
+
+impl Counted {
+    /// Is it time to look again? Where there are few connections it always is; looking at thousands takes milliseconds, and the lab is not
+    /// to spend more than a twentieth of its time on that.
+    fn is_due(&self) -> bool {
+        self.looked.is_none_or(|(at, took)| at.elapsed() >= took * 20)
+    }
+}
+
 impl Distributor {
     /// Looks at all LPARs that are up. The last, all connections in any state, is for now and then only.
     pub(super) fn observe(&mut self) -> io::Result<(Seen, Open, Option<BTreeSet<Connection>>)> {
         let listeners = self.look(SocketView::listeners)?;
         let every = if self.suspects.is_empty() { RESPONSIVE_EVERY } else { SUSPECTS_AGAIN };
         let responsive = self.responsive.is_none_or(|last| last.elapsed() >= every);
-        let connections = if responsive || self.group.wants_connections() {
-            self.look(SocketView::connections)?
-        } else {
-            Sockets::new()
-        };
+        let wants = self.group.wants_connections();
+        let looks = responsive || (wants && self.counted.is_due());
+        let began = Instant::now();
+        let connections = if looks { self.look(SocketView::connections)? } else { Sockets::new() };
         let (mut tsr, mut all) = (self.group.state().tsr.clone(), None);
         if responsive {
             self.responsive = Some(Instant::now());
@@ -47,7 +63,11 @@ impl Distributor {
                 owner.is_none_or(|owner| !self.lost.contains(&(*owner, Way { target, ipv6: at.is_ipv6() })))
             });
         }
-        let (active, open) = count(&connections, |socket| self.is_distributed(socket));
+        if looks {
+            let (active, open) = count(&connections, |socket| self.is_distributed(socket));
+            self.counted = Counted { looked: Some((began, began.elapsed())), active, open };
+        }
+        let Counted { active, open, .. } = if looks || wants { self.counted.clone() } else { Counted::default() };
         let addresses = |sockets: Vec<TcpSocket>| sockets.into_iter().map(|socket| socket.local).collect();
         let listeners = listeners.into_iter().map(|(lpar, sockets)| (lpar, addresses(sockets))).collect();
         Ok((Seen { listeners, active, tsr }, open, all))
@@ -193,6 +213,17 @@ pub(super) fn timer(affinity: &Affinity, time: Duration, open: &Open) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_long_is_looked_at_less_often() {
+        let took = |ms| {
+            let looked =
+                Instant::now().checked_sub(Duration::from_millis(100)).map(|at| (at, Duration::from_millis(ms)));
+            Counted { looked, ..Counted::default() }
+        };
+        assert!(Counted::default().is_due() && took(0).is_due() && took(5).is_due());
+        assert!(!took(50).is_due(), "a second must pass first");
+    }
 
     #[test]
     fn the_timer_starts_after_the_last_close_and_a_new_connection_stops_it() {
