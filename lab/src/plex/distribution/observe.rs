@@ -75,14 +75,10 @@ impl Distributor {
 
     /// The connections to these DVIPAs that the targets have, for a new owner's table.
     pub(super) fn connections_to(&self, dvipas: &BTreeSet<IpAddr>) -> io::Result<Vec<Connection>> {
-        let sockets = self.look(SocketView::connections)?;
-        let mut connections = Vec::new();
-        for (target, sockets) in sockets {
-            // Half-open ones too; those whose client has gone are nobody's any more.
-            let theirs = sockets.iter().filter(|socket| dvipas.contains(&socket.local.ip()) && !socket.stays());
-            connections.extend(theirs.map(|socket| Connection { client: socket.peer, dvipa: socket.local, target }));
-        }
-        Ok(connections)
+        // Half-open ones too; those whose client has gone are nobody's any more.
+        Ok(one_for_each(self.look(SocketView::connections)?, |socket| {
+            dvipas.contains(&socket.local.ip()) && !socket.stays()
+        }))
     }
 
     /// Brings up to date which targets each owner's kernel does not reach, and has it ask for them again. A target is lost when
@@ -121,6 +117,26 @@ impl Distributor {
     fn is_distributed(&self, socket: &TcpSocket) -> bool {
         self.sysplex.dvipa(socket.local.ip()).is_some() && !socket.stays()
     }
+}
+
+/// The connections of these sockets. A client may have used a port again while a target still had what is left of the connection before
+/// (TIME_WAIT, or one whose end it did not hear): then the one that is established counts, and of several the latest.
+fn one_for_each(sockets: Sockets, wanted: impl Fn(&TcpSocket) -> bool) -> Vec<Connection> {
+    let mut found: BTreeMap<(SocketAddr, SocketAddr), ((u8, u32), LparIndex)> = BTreeMap::new();
+    for (target, sockets) in sockets {
+        for socket in sockets.into_iter().filter(&wanted) {
+            let state = match socket.state {
+                TcpState::Established => 2,
+                TcpState::SynReceived => 1,
+                _ => 0,
+            };
+            // The kernel numbers inodes as they come.
+            let this = ((state, socket.inode), target);
+            let best = found.entry((socket.peer, socket.local)).or_insert(this);
+            *best = this.max(*best);
+        }
+    }
+    found.into_iter().map(|((client, dvipa), (_, target))| Connection { client, dvipa, target }).collect()
 }
 
 fn of_dvipas(sockets: &Sockets, is_distributed: impl Fn(&TcpSocket) -> bool) -> BTreeSet<Connection> {
@@ -213,6 +229,30 @@ pub(super) fn timer(affinity: &Affinity, time: Duration, open: &Open) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_was_used_again_belongs_to_one_target() {
+        let socket = |port: u16, state, inode| TcpSocket {
+            state,
+            local: "10.10.10.1:4035".parse().expect("an address"),
+            peer: ("10.10.10.101".parse::<IpAddr>().expect("an address"), port).into(),
+            inode,
+            waiting: 0,
+            backlog: 0,
+        };
+        let lpar = |number| LparIndex::new(number).expect("an index");
+        let sockets = Sockets::from([
+            (
+                lpar(1),
+                vec![socket(1, TcpState::Other, 0), socket(2, TcpState::Established, 7), socket(3, TcpState::Other, 0)],
+            ),
+            (lpar(2), vec![socket(1, TcpState::Established, 5), socket(2, TcpState::Established, 6)]),
+            (lpar(3), vec![socket(1, TcpState::SynReceived, 0)]),
+        ]);
+        let found: Vec<(u16, LparIndex)> =
+            one_for_each(sockets, |_| true).into_iter().map(|found| (found.client.port(), found.target)).collect();
+        assert_eq!(found, [(1, lpar(2)), (2, lpar(1)), (3, lpar(1))]);
+    }
 
     #[test]
     fn what_takes_long_is_looked_at_less_often() {

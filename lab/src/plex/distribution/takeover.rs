@@ -60,9 +60,10 @@ impl Distributor {
         let has = if self.applied.contains_key(&owner) { self.tables(owner).await?.vcrt } else { Vec::new() };
         let has: BTreeSet<Connection> = has.iter().map(distributor::VcrtEntry::connection).collect();
         let ends: BTreeSet<_> = known.iter().map(|connection| (connection.client, connection.dvipa)).collect();
+        let true_ones: BTreeSet<&Connection> = known.iter().collect();
         let wrong: Vec<Connection> = has
             .iter()
-            .filter(|c| dvipas.contains(&c.dvipa.ip()) && ends.contains(&(c.client, c.dvipa)) && !known.contains(c))
+            .filter(|c| dvipas.contains(&c.dvipa.ip()) && ends.contains(&(c.client, c.dvipa)) && !true_ones.contains(c))
             .copied()
             .collect();
         self.run(owner, &self.backend.forget(&wrong)).await?;
