@@ -228,15 +228,24 @@ impl Group {
 
     /// Does anything depend on who has how many connections?
     pub fn wants_connections(&self) -> bool {
+        self.waits_for_idle() || self.wants_connections_at_once()
+    }
+
+    /// Does a DVIPA wait for its last connection to end, so that it can go home? It need not know at once.
+    fn waits_for_idle(&self) -> bool {
+        self.sysplex.dvipas.iter().any(|dvipa| {
+            dvipa.moveable == Moveable::WhenIdle && self.state.owner.get(&dvipa.address) != Some(&dvipa.owner)
+        })
+    }
+
+    /// Does anything depend on who has how many connections at this moment?
+    pub fn wants_connections_at_once(&self) -> bool {
         let dvipas = &self.sysplex.dvipas;
         let by_method = dvipas
             .iter()
             .flat_map(|dvipa| &dvipa.distribute)
             .any(|statement| statement.method == Method::WeightedActive || !statement.timed_affinity.is_zero());
-        let waits = dvipas.iter().any(|dvipa| {
-            dvipa.moveable == Moveable::WhenIdle && self.state.owner.get(&dvipa.address) != Some(&dvipa.owner)
-        });
-        by_method || waits || !self.quiescing.is_empty() || !self.deactivated.is_empty()
+        by_method || !self.quiescing.is_empty() || !self.deactivated.is_empty()
     }
 
     fn quiesce(&mut self, on: LparIndex, what: &What, stop: bool) -> Result<(), String> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use sysplex::LparIndex;
 
 use super::NFT;
@@ -16,26 +17,29 @@ use crate::{Affinity, ReadError, Tables, VcrtEntry, VdptEntry};
 
 /// What nft prints.
 #[derive(Deserialize)]
-struct Output {
-    nftables: Vec<Object>,
+struct Output<'a> {
+    #[serde(borrow)]
+    nftables: Vec<Object<'a>>,
 }
 
 /// One of the objects in it, by what it is.
 #[derive(Deserialize)]
-struct Object {
-    map: Option<Collection>,
-    set: Option<Collection>,
+struct Object<'a> {
+    #[serde(borrow)]
+    map: Option<Collection<'a>>,
+    #[serde(borrow)]
+    set: Option<Collection<'a>>,
     rule: Option<Rule>,
 }
 
 /// A set or a map.
 #[derive(Deserialize)]
-struct Collection {
+struct Collection<'a> {
     name: String,
     table: String,
-    /// Missing when it is empty.
-    #[serde(default)]
-    elem: Vec<Value>,
+    /// Missing when it is empty. Not looked into before it is its turn: there may be tens of thousands.
+    #[serde(borrow, default)]
+    elem: Vec<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +92,7 @@ struct Reader {
 }
 
 pub(super) fn parse(output: &str) -> Result<Tables, ReadError> {
-    let output: Output = serde_json::from_str(output).map_err(|error| bad(error.to_string()))?;
+    let output: Output<'_> = serde_json::from_str(output).map_err(|error| bad(error.to_string()))?;
     let mut reader = Reader::default();
     for object in output.nftables {
         if let Some(collection) = object.map.or(object.set).filter(|collection| collection.table == TABLE) {
@@ -102,11 +106,11 @@ pub(super) fn parse(output: &str) -> Result<Tables, ReadError> {
 }
 
 impl Reader {
-    fn collection(&mut self, collection: Collection) -> Result<(), ReadError> {
+    fn collection(&mut self, collection: Collection<'_>) -> Result<(), ReadError> {
         match collection.name.as_str() {
             VCRT => {
                 for element in collection.elem {
-                    let (key, mark): Marked<(IpAddr, u16, IpAddr, u16)> = marked(element)?;
+                    let (key, mark): Marked<(IpAddr, u16, IpAddr, u16)> = marked(value(element)?)?;
                     let (client, sport, dvipa, dport) = key.elem.val.concat;
                     self.tables.vcrt.push(VcrtEntry {
                         client: SocketAddr::new(client, sport),
@@ -118,7 +122,7 @@ impl Reader {
             }
             AFFINITY => {
                 for element in collection.elem {
-                    let (key, mark): Marked<(IpAddr, IpAddr, u16)> = marked(element)?;
+                    let (key, mark): Marked<(IpAddr, IpAddr, u16)> = marked(value(element)?)?;
                     let (client, dvipa, dport) = key.elem.val.concat;
                     let (dvipa, expires) = (SocketAddr::new(dvipa, dport), Duration::from_secs(key.elem.expires));
                     self.tables.affinities.push(Affinity { client, dvipa, target: lpar(mark)?, expires });
@@ -126,7 +130,7 @@ impl Reader {
             }
             TOTAL => {
                 for element in collection.elem {
-                    let element: Timed<(IpAddr, u16, u32)> = read(element)?;
+                    let element: Timed<(IpAddr, u16, u32)> = read(value(element)?)?;
                     let (dvipa, dport, mark) = element.elem.val.concat;
                     let packets = element.elem.counter.map_or(0, |counter| counter.packets);
                     self.totals.insert((SocketAddr::new(dvipa, dport), lpar(mark)?), packets);
@@ -134,7 +138,7 @@ impl Reader {
             }
             "ready" => {
                 for element in collection.elem {
-                    let element: Concat<(IpAddr, u16, u32)> = read(element)?;
+                    let element: Concat<(IpAddr, u16, u32)> = read(value(element)?)?;
                     let (dvipa, dport, mark) = element.concat;
                     self.ready.push((SocketAddr::new(dvipa, dport), lpar(mark)?));
                 }
@@ -188,6 +192,10 @@ fn turns(expressions: &[Value]) -> BTreeMap<u32, u32> {
 
 fn read<T: DeserializeOwned>(element: Value) -> Result<T, ReadError> {
     serde_json::from_value(element).map_err(|error| bad(error.to_string()))
+}
+
+fn value(element: &RawValue) -> Result<Value, ReadError> {
+    serde_json::from_str(element.get()).map_err(|error| bad(error.to_string()))
 }
 
 fn lpar(mark: u32) -> Result<LparIndex, ReadError> {

@@ -17,6 +17,9 @@ use super::reach::{self, Way};
 /// How often TSR is computed. (On z/OS about every minute; a lab is looked at for less long.)
 const RESPONSIVE_EVERY: Duration = Duration::from_secs(1);
 
+/// How late the end of the last connection may be seen, while a DVIPA waits for it.
+const LATEST: Duration = Duration::from_millis(100);
+
 /// How soon again, while there are connections in a table that had no socket.
 const SUSPECTS_AGAIN: Duration = Duration::from_millis(100);
 
@@ -36,10 +39,10 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    /// Is it time to look again? Where there are few connections it always is; looking at thousands takes milliseconds, and the lab is not
-    /// to spend more than a twentieth of its time on that.
+    /// Is it time to look again whether the last one has ended? Where there are few connections it always is; looking at thousands takes
+    /// milliseconds, and the lab is not to spend more than a twentieth of its time on that.
     fn is_due(&self) -> bool {
-        self.looked.is_none_or(|(at, took)| at.elapsed() >= took * 20)
+        self.active.is_empty() || self.looked.is_none_or(|(at, took)| at.elapsed() >= (took * 20).min(LATEST))
     }
 }
 
@@ -50,7 +53,7 @@ impl Distributor {
         let every = if self.suspects.is_empty() { RESPONSIVE_EVERY } else { SUSPECTS_AGAIN };
         let responsive = self.responsive.is_none_or(|last| last.elapsed() >= every);
         let wants = self.group.wants_connections();
-        let looks = responsive || (wants && self.counted.is_due());
+        let looks = responsive || self.group.wants_connections_at_once() || (wants && self.counted.is_due());
         let began = Instant::now();
         let connections = if looks { self.look(SocketView::connections)? } else { Sockets::new() };
         let (mut tsr, mut all) = (self.group.state().tsr.clone(), None);
@@ -258,11 +261,13 @@ mod tests {
     fn what_takes_long_is_looked_at_less_often() {
         let took = |ms| {
             let looked =
-                Instant::now().checked_sub(Duration::from_millis(100)).map(|at| (at, Duration::from_millis(ms)));
-            Counted { looked, ..Counted::default() }
+                Instant::now().checked_sub(Duration::from_millis(40)).map(|at| (at, Duration::from_millis(ms)));
+            let at = "10.10.10.1:4035".parse().expect("an address");
+            Counted { looked, active: [((LparIndex::new(1).expect("an index"), at), 1)].into(), open: Open::new() }
         };
-        assert!(Counted::default().is_due() && took(0).is_due() && took(5).is_due());
-        assert!(!took(50).is_due(), "a second must pass first");
+        assert!(Counted::default().is_due() && took(0).is_due() && took(1).is_due());
+        assert!(!took(4).is_due() && !took(9000).is_due(), "the more of them, the later; but not too late");
+        assert!(Counted { active: BTreeMap::new(), ..took(4) }.is_due(), "nobody is sure that none has come");
     }
 
     #[test]
