@@ -111,10 +111,11 @@ impl Model {
         true
     }
 
-    /// Its job has ended and its engine has not said a word: may that still come, with an excuse for being late?
+    /// Its job was debugged to its end and its engine has not said a word: may that still come, with an excuse for being late?
     pub(super) fn may_be_late(&self, now_ns: u64, number: u64) -> bool {
         let Some(session) = self.open.get(&number) else { return false };
-        let Some(job) = session.job.as_ref().filter(|job| now_ns < job.t_ns + LATE) else { return false };
+        let debugged = session.job.as_ref().filter(|job| job.failed.is_none());
+        let Some(job) = debugged.filter(|job| now_ns < job.t_ns + LATE) else { return false };
         let is_silent = !session.engine && session.engine_failed.is_none();
         is_silent && self.excuse(session, job.until(now_ns)).is_some()
     }
