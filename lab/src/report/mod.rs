@@ -1,7 +1,7 @@
 //! `report.html`: a run or a soak as one page that opens anywhere, offline and without scripts if need be.
 //!
 //! [`Record`] is what the run itself leaves for it; `run_dir` reads a run's directory, bounded; everything else is pure: from what
-//! was read to markup. [`soak`] does the same for a soak's directory. All texts in it come from processes and files, so markup is made by a library that escapes them, and the page's
+//! was read to markup. `soak` does the same for a soak's directory. All texts in it come from processes and files, so markup is made by a library that escapes them, and the page's
 //! own policy allows no script but its own.
 
 mod axis;
