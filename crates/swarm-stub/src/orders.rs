@@ -1,6 +1,5 @@
 //! What a swarm is told on standard input, one order per line.
 
-use std::io::BufRead;
 use std::str::FromStr;
 
 use dbm_protocol::{JobName, UserId};
@@ -64,29 +63,12 @@ fn start(line: &str) -> String {
     line.chars().take(LONGEST).collect()
 }
 
-/// The orders on standard input; ends when that ends. What is no order is said in the log, and passed over.
+/// The orders on standard input; see [`traffic_stub::orders::from_stdin`].
 pub fn from_stdin<T>() -> mpsc::Receiver<T>
 where
     T: FromStr<Err = String> + Send + 'static,
 {
-    let (orders, receiver) = mpsc::channel(WAITING);
-    // A thread, because a read from standard input cannot be given up: it must not keep the process from ending.
-    std::thread::spawn(move || read(std::io::stdin().lock(), |order| orders.blocking_send(order).is_ok()));
-    receiver
-}
-
-fn read<T: FromStr<Err = String>>(input: impl BufRead, take: impl Fn(T) -> bool) {
-    for line in input.lines().map_while(Result::ok) {
-        match line.trim().parse() {
-            Ok(order) => {
-                if !take(order) {
-                    return;
-                }
-            }
-            Err(_) if line.trim().is_empty() => {}
-            Err(reason) => tracing::warn!("standard input: {reason}"),
-        }
-    }
+    traffic_stub::orders::from_stdin(WAITING)
 }
 
 #[cfg(test)]
@@ -105,15 +87,5 @@ mod tests {
             assert!(problem.contains(expected), "{problem}");
         }
         assert!("logon 7U".parse::<UserOrder>().expect_err("no user id").contains("user id"));
-    }
-
-    #[test]
-    fn reading_stops_when_nobody_wants_more() {
-        let taken = std::cell::Cell::new(0);
-        read(b"drain\n\nhello\ndrain\ndrain\n".as_slice(), |_: JobOrder| {
-            taken.set(taken.get() + 1);
-            taken.get() < 2
-        });
-        assert_eq!(taken.get(), 2);
     }
 }

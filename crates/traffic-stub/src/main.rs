@@ -68,10 +68,11 @@ fn start(work: Work, emitter: &Emitter) -> Result<(), String> {
 
 async fn run(work: Work, emitter: &Emitter) -> Result<(), String> {
     match work {
-        Work::Serve(config) => match server::run(&config, emitter, orders::from_stdin()).await? {},
+        Work::Serve(config) => match server::run(&config, emitter, orders::from_stdin(orders::WAITING)).await? {},
         Work::Call(config) => {
             // Only calls that are held wait for an order.
-            let orders = if config.then == Then::Hold { orders::from_stdin() } else { mpsc::channel(1).1 };
+            let orders =
+                if config.then == Then::Hold { orders::from_stdin(orders::WAITING) } else { mpsc::channel(1).1 };
             caller::run(config, emitter, orders).await;
             Ok(())
         }

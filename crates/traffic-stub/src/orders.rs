@@ -6,7 +6,7 @@ use std::str::FromStr;
 use tokio::sync::mpsc;
 
 /// Orders that were read and not yet carried out.
-const WAITING: usize = 16;
+pub const WAITING: usize = 16;
 
 /// An order to a server. Whether it listens and whether it accepts are two things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +50,13 @@ impl FromStr for CallerOrder {
     }
 }
 
-/// The orders on standard input; ends when that ends. What is no order is said in the log, and passed over.
-pub fn from_stdin<T>() -> mpsc::Receiver<T>
+/// The orders on standard input; ends when that ends. What is no order is said in the log, and passed over. At most `waiting` are read
+/// ahead; whoever writes faster waits.
+pub fn from_stdin<T>(waiting: usize) -> mpsc::Receiver<T>
 where
     T: FromStr<Err = String> + Send + 'static,
 {
-    let (orders, receiver) = mpsc::channel(WAITING);
+    let (orders, receiver) = mpsc::channel(waiting);
     // A thread, because a read from standard input cannot be given up: it must not keep the process from ending.
     std::thread::spawn(move || read(std::io::stdin().lock(), |order| orders.blocking_send(order).is_ok()));
     receiver
@@ -97,5 +98,15 @@ mod tests {
         assert_eq!(taken.into_inner(), all);
         assert_eq!("finish".parse(), Ok(CallerOrder::Finish));
         assert!("end".parse::<CallerOrder>().expect_err("wrong").contains("found `end`, expected `finish`"));
+    }
+
+    #[test]
+    fn reading_stops_when_nobody_wants_more() {
+        let taken = std::cell::Cell::new(0);
+        read(b"close\n\nhello\nclose\nclose\n".as_slice(), |_: ServerOrder| {
+            taken.set(taken.get() + 1);
+            taken.get() < 2
+        });
+        assert_eq!(taken.get(), 2);
     }
 }
